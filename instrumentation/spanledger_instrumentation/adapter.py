@@ -1,0 +1,95 @@
+"""What every adapter is: a set of patch points that are patched once their library has been imported."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, ClassVar, Literal
+
+import wrapt
+
+from spanledger.call import Calls
+from spanledger.errors import contained, log
+
+State = Literal["waiting", "patched", "missing"]
+
+
+@dataclass(slots=True)
+class PatchPoint:
+    """One place in a library that an adapter wraps. `missing`: the library is imported and does not have it."""
+
+    module: str
+    path: str
+    required: bool = True
+    state: State = "waiting"
+
+
+class Adapter:
+    """Base of the adapters. A subclass names its `library` and, in `install`, its patch points and import hooks."""
+
+    #: Name of the distribution that is instrumented, as on the package index.
+    library: ClassVar[str] = ""
+
+    def __init__(self, calls: Calls) -> None:
+        self.calls = calls
+        self.points: list[PatchPoint] = []
+        self._undo: list[Callable[[], None]] = []
+
+    def install(self) -> None:
+        """Register the import hooks. Imports nothing."""
+        raise NotImplementedError
+
+    def uninstall(self) -> None:
+        """Put everything back that was wrapped."""
+        while self._undo:
+            self._undo.pop()()
+        for point in self.points:
+            point.state = "waiting"
+
+    @property
+    def version(self) -> str | None:
+        """Version of the installed library, None if it is not installed."""
+        try:
+            return importlib.metadata.version(self.library)
+        except importlib.metadata.PackageNotFoundError:
+            return None
+
+    def when_imported(self, module: str, do: Callable[[ModuleType], None]) -> None:
+        """Call `do` with the module as soon as it has been imported, or now if it has been."""
+
+        def contained_do(imported: ModuleType) -> None:
+            with contained(self.library):
+                do(imported)
+
+        if module in sys.modules:
+            contained_do(sys.modules[module])
+        else:
+            wrapt.register_post_import_hook(contained_do, module)
+
+    def wrap(self, module: str, path: str, wrapper: Callable[..., Any], *, required: bool = True) -> None:
+        """Wrap `module:path` once the module has been imported.
+
+        `wrapper(wrapped, instance, args, kwargs)` as wrapt has it. A required point that the library does not have is
+        logged and shown by `spanledger doctor`; it is never passed over in silence.
+        """
+        point = PatchPoint(module, path, required)
+        self.points.append(point)
+
+        def patch(imported: ModuleType) -> None:
+            try:
+                parent, attribute, original = wrapt.resolve_path(imported, path)
+            except AttributeError:
+                point.state = "missing"
+                if required:
+                    log.warning(
+                        "%s %s has no %s.%s: its calls are not metered", self.library, self.version, module, path
+                    )
+                return
+            wrapt.wrap_function_wrapper(parent, attribute, wrapper)
+            self._undo.append(lambda: setattr(parent, attribute, original))
+            point.state = "patched"
+
+        self.when_imported(module, patch)

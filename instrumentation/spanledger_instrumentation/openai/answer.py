@@ -1,0 +1,166 @@
+"""Reads OpenAI's plain answers: a body as bytes in, an `Answer` out. Pure, and indifferent to malformed bodies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from spanledger.call import Answer
+from spanledger.semconv import names
+from spanledger.usage import Usage
+from spanledger_instrumentation.openai.request import Api, wants_json
+from spanledger_instrumentation.openai.shapes import mapping, mappings, text
+from spanledger_instrumentation.openai.usage import BYTES_PER_TOKEN, estimated, read_usage, texts
+
+_decoder = json.JSONDecoder()
+#: Status of a response that is still being worked on: it has no usage yet, and none is estimated.
+PENDING = ("queued", "in_progress")
+
+
+class PlainReader:
+    """Reads the answer to one request."""
+
+    def __init__(self, api: Api, body: Mapping[str, Any]) -> None:
+        self._api = api
+        self._body = body
+
+    def whole(self, body: bytes) -> Answer:
+        """Read a complete body. A body that cannot be read is an answer whose usage has to be estimated."""
+        if self._api == "embeddings":
+            return self._embeddings(body)
+        try:
+            found = json.loads(body)
+        except ValueError:
+            found = None
+        return self.parsed(found if isinstance(found, dict) else {})
+
+    def parsed(self, found: dict[str, Any]) -> Answer:
+        """Read a body that has been parsed."""
+        if self._api == "moderations":
+            return Answer(model=text(found.get("model")), attributes=_identity(found))
+        usage = read_usage(found.get("usage")) or read_usage(mapping(found.get("x_groq")).get("usage"))
+        reader = _response if self._api == "responses" else _chat
+        attributes = reader(found, wants_json(self._body))
+        if usage is None and found.get("status") not in PENDING:
+            usage = self._estimate(found)
+        tier = text(found.get("service_tier"))
+        return Answer(usage, text(found.get("model")), tier, attributes)
+
+    def _estimate(self, found: dict[str, Any]) -> Usage:
+        said = found.get("output") if self._api == "responses" else found.get("choices")
+        size = sum(len(piece.encode("utf-8", "replace")) for piece in texts(said))
+        return estimated(self._body, -(-size // BYTES_PER_TOKEN), 0.0, given_up=False)
+
+    def partial(self, elapsed: float) -> Answer:
+        """An answer that was never read: the model has worked, but how much is not known."""
+        if self._api == "moderations":
+            return Answer()
+        return Answer(estimated(self._body, 0, elapsed, given_up=True))
+
+    def _embeddings(self, body: bytes) -> Answer:
+        """Vectors are large: only what stands around them is parsed."""
+        usage = read_usage(_object_after(body, b'"usage"'))
+        attributes: dict[str, Any] = {}
+        if size := _dimensions(body):
+            attributes[names.GEN_AI_EMBEDDINGS_DIMENSION_COUNT] = size
+        model = _object_after(body, b'"model"')
+        return Answer(usage or estimated(self._body, 0, 0.0, given_up=False), text(model), None, attributes)
+
+
+def _object_after(body: bytes, key: bytes) -> object:
+    """The JSON value behind the last occurrence of a key. No string of an embeddings body holds a quoted key."""
+    at = body.rfind(key)
+    if at < 0:
+        return None
+    rest = body[at + len(key) : at + len(key) + 4096].decode("utf-8", "replace").lstrip().removeprefix(":").lstrip()
+    try:
+        return _decoder.raw_decode(rest)[0]
+    except ValueError:
+        return None
+
+
+def _dimensions(body: bytes) -> int:
+    """Length of the first vector: numbers of a list, or four bytes each behind base64."""
+    at = body.find(b'"embedding":')
+    if at < 0:
+        return 0
+    begin = at + len(b'"embedding":')
+    while body[begin : begin + 1].isspace():
+        begin += 1
+    if body[begin : begin + 1] == b'"':
+        end = body.find(b'"', begin + 1)
+        padding = 2 if body[end - 2 : end] == b"==" else 1 if body[end - 1 : end] == b"=" else 0
+        return ((end - begin - 1) * 3 // 4 - padding) // 4
+    end = body.find(b"]", begin)
+    return body.count(b",", begin, end) + 1 if end > begin + 1 else 0
+
+
+def _identity(found: Mapping[str, Any]) -> dict[str, Any]:
+    attributes: dict[str, Any] = {}
+    for key, name in (
+        ("id", names.GEN_AI_RESPONSE_ID),
+        ("service_tier", names.OPENAI_RESPONSE_SERVICE_TIER),
+        ("system_fingerprint", names.OPENAI_RESPONSE_SYSTEM_FINGERPRINT),
+    ):
+        if value := text(found.get(key)):
+            attributes[name] = value
+    return attributes
+
+
+def finish(reasons: list[str], tools: list[str]) -> dict[str, Any]:
+    """Why the model stopped, and which tools it asked for, as attributes."""
+    attributes: dict[str, Any] = {}
+    if reasons:
+        attributes[names.GEN_AI_RESPONSE_FINISH_REASONS] = reasons
+    if tools:
+        attributes[names.SPANLEDGER_RESPONSE_TOOL_CALLS] = tools
+    return attributes
+
+
+def valid_json(said: str | None) -> bool:
+    """Whether an answer that had to be JSON is JSON."""
+    try:
+        json.loads(said or "")
+    except ValueError:
+        return False
+    return True
+
+
+def _chat(found: Mapping[str, Any], json_wanted: bool) -> dict[str, Any]:
+    attributes = _identity(found)
+    reasons, tools = [], []
+    for choice in mappings(found.get("choices")):
+        if reason := text(choice.get("finish_reason")):
+            reasons.append(reason)
+        message = mapping(choice.get("message"))
+        tools += [n for t in mappings(message.get("tool_calls")) if (n := text(_tool(t).get("name")))]
+        if json_wanted and not tools:
+            attributes[names.SPANLEDGER_RESPONSE_SCHEMA_VALID] = valid_json(text(message.get("content")))
+    return attributes | finish(reasons, tools)
+
+
+def _tool(call: Mapping[str, Any]) -> Mapping[str, Any]:
+    return mapping(call.get("function")) or mapping(call.get("custom"))
+
+
+def _response(found: Mapping[str, Any], json_wanted: bool) -> dict[str, Any]:
+    attributes = _identity(found)
+    items = list(mappings(found.get("output")))
+    tools = [n for i in items if i.get("type") in ("function_call", "custom_tool_call") and (n := text(i.get("name")))]
+    parts = [p for i in items for p in mappings(i.get("content")) if p.get("type") == "output_text"]
+    status = text(found.get("status"))
+    why = text(mapping(found.get("incomplete_details")).get("reason"))
+    reasons = {
+        "completed": ["tool_calls" if tools else "stop"],
+        "incomplete": [_REASONS.get(why or "", why or "length")],
+    }
+    if json_wanted and not tools and status not in PENDING:
+        attributes[names.SPANLEDGER_RESPONSE_SCHEMA_VALID] = valid_json(
+            "".join(text(p.get("text")) or "" for p in parts)
+        )
+    return attributes | finish(reasons.get(status or "", []), tools)
+
+
+#: The Responses API's reasons for an incomplete answer, as chat names them.
+_REASONS = {"max_output_tokens": "length", "content_filter": "content_filter"}

@@ -1,0 +1,190 @@
+"""Reads OpenAI's streamed answers, event by event, parsing only the few events that say something.
+
+A chat stream of hundreds of chunks is parsed three or four times: its first chunk, those that finish a choice or name a
+tool, and the one with the usage. The texts are parsed only where they are needed afterwards: for estimates.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from spanledger.call import Answer
+from spanledger.semconv import names
+from spanledger_instrumentation.openai.answer import PlainReader, finish, valid_json
+from spanledger_instrumentation.openai.request import Api, wants_json
+from spanledger_instrumentation.openai.shapes import mapping, mappings, text
+from spanledger_instrumentation.openai.usage import BYTES_PER_TOKEN, estimated, read_usage, texts
+
+#: Events are kept for an estimate up to this size, in bytes.
+KEPT = 4 * 1024 * 1024
+_NULL_USAGE = re.compile(rb',\s*"usage"\s*:\s*null|"usage"\s*:\s*null\s*,\s*')
+#: Marks of servers that send the chunk with nothing but the usage unasked (seen in recorded streams of Novita).
+_UNASKED = (b'"sla_metrics"',)
+_SAYS = re.compile(rb'"finish_reason"\s*:\s*"|"name"\s*:\s*"|"usage"\s*:\s*[^n\s]|"error"\s*:\s*[{"]')
+
+
+class StreamError(Exception):
+    """The provider reported an error inside a stream that had begun."""
+
+
+def payload(event: bytes) -> dict[str, Any] | None:
+    """The JSON object in an event's data lines, if there is one."""
+    lines = [line[5:].lstrip() for line in event.splitlines() if line.startswith(b"data:")]
+    try:
+        found = json.loads(b"\n".join(lines))
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+class ChatEvents:
+    """A stream of chat or legacy completion chunks.
+
+    `asked`: it was we who asked for usage, so what that adds to the stream is taken out again. That is the chunk with
+    empty `choices` and the usage, and the `"usage": null` of all others; the latter only where a chunk has what
+    OpenAI's chunks always have, because some servers send it unasked.
+    """
+
+    def __init__(self, body: Mapping[str, Any], asked: bool) -> None:
+        self.edits = asked
+        self.final = False
+        self.error: BaseException | None = None
+        self._body = body
+        self._events: list[bytes] = []
+        self._size = 0
+        self._head: dict[str, Any] = {}
+        self._usage: Any = None
+        self._reasons: list[str] = []
+        self._tools: list[str] = []
+
+    def event(self, raw: bytes) -> bytes:
+        """Take in one event; returns it as the app is to see it."""
+        if self._size < KEPT:
+            self._events.append(raw)
+            self._size += len(raw)
+        if raw.startswith((b"data: [DONE]", b"data:[DONE]")):
+            self.final = True
+        elif (not self._head and b"{" in raw) or _SAYS.search(raw):
+            found = payload(raw)
+            if found is not None and self._note(found) and self.edits and not any(mark in raw for mark in _UNASKED):
+                return b""
+        if self.edits and b'"usage"' in raw and (b'"system_fingerprint"' in raw or b'"service_tier"' in raw):
+            return _NULL_USAGE.sub(b"", raw, count=1)
+        return raw
+
+    def _note(self, found: dict[str, Any]) -> bool:
+        """Keep what a chunk says; returns whether it is the one that carries nothing but the usage."""
+        for key in ("id", "model", "system_fingerprint", "service_tier"):
+            if found.get(key):
+                self._head[key] = found[key]
+        if found.get("error"):
+            self.error = StreamError(str(mapping(found["error"]).get("message") or found["error"])[:200])
+        choices = found.get("choices")
+        for choice in mappings(choices):
+            if reason := text(choice.get("finish_reason")):
+                self._reasons.append(reason)
+            for call in mappings(mapping(choice.get("delta")).get("tool_calls")):
+                if name := text(mapping(call.get("function")).get("name")):
+                    self._tools.append(name)
+        self._usage = found.get("usage") or mapping(found.get("x_groq")).get("usage") or self._usage
+        last = choices == [] and found.get("usage") is not None
+        self.final = last and read_usage(self._usage) is not None
+        return last
+
+    def answer(self) -> Answer:
+        """What a complete stream said; its usage is estimated from its text if it told none."""
+        usage = read_usage(self._usage)
+        if usage is None:
+            usage = estimated(self._body, self._seen(), 0.0, given_up=False)
+        return Answer(usage, text(self._head.get("model")), text(self._head.get("service_tier")), self._attributes())
+
+    def partial(self, elapsed: float) -> Answer:
+        """What a stream said that was given up."""
+        usage = read_usage(self._usage) if self._reasons else None
+        if usage is None:
+            usage = estimated(self._body, self._seen(), elapsed, given_up=True)
+        return Answer(usage, text(self._head.get("model")), text(self._head.get("service_tier")), self._attributes())
+
+    def _seen(self) -> int:
+        """Output tokens that were seen: one a chunk with text, or by the size of the text if that is more."""
+        pieces = [piece for event in self._events if (found := payload(event)) for piece in _deltas(found)]
+        size = sum(len(piece.encode("utf-8", "replace")) for piece in pieces)
+        return max(len(pieces), -(-size // BYTES_PER_TOKEN))
+
+    def _attributes(self) -> dict[str, Any]:
+        attributes = finish(self._reasons, self._tools)
+        for key, name in _HEAD:
+            if value := text(self._head.get(key)):
+                attributes[name] = value
+        if wants_json(self._body) and self._reasons and not self._tools:
+            said = "".join(t for e in self._events if (found := payload(e)) for t in _deltas(found))
+            attributes[names.SPANLEDGER_RESPONSE_SCHEMA_VALID] = valid_json(said)
+        return attributes
+
+
+_HEAD = (
+    ("id", names.GEN_AI_RESPONSE_ID),
+    ("service_tier", names.OPENAI_RESPONSE_SERVICE_TIER),
+    ("system_fingerprint", names.OPENAI_RESPONSE_SYSTEM_FINGERPRINT),
+)
+
+
+def _deltas(found: Mapping[str, Any]) -> list[str]:
+    """The text that a chunk adds: content, reasoning, refusals, arguments of tools; or a legacy completion's text."""
+    pieces = []
+    for choice in mappings(found.get("choices")):
+        delta = mapping(choice.get("delta"))
+        said = {k: v for k, v in delta.items() if k != "role"} or {"text": choice.get("text")}
+        pieces += ["".join(texts(said))]
+    return [piece for piece in pieces if piece]
+
+
+class ResponseEvents:
+    """A stream of the Responses API: its last event holds the whole response."""
+
+    edits = False
+
+    def __init__(self, body: Mapping[str, Any], api: Api = "responses") -> None:
+        self.final = False
+        self.error: BaseException | None = None
+        self._body = body
+        self._plain = PlainReader(api, body)
+        self._last: dict[str, Any] = {}
+        self._deltas: list[bytes] = []
+        self._size = 0
+
+    def event(self, raw: bytes) -> bytes:
+        """Take in one event; it is passed on as it came."""
+        if b'.delta"' in raw[:200]:
+            if self._size < KEPT:
+                self._deltas.append(raw)
+                self._size += len(raw)
+        elif b'"response"' in raw or b'"error"' in raw:
+            self._note(payload(raw) or {})
+        return raw
+
+    def _note(self, found: dict[str, Any]) -> None:
+        response = found.get("response")
+        if isinstance(response, dict):
+            self._last = response
+            self.final = found.get("type") in ("response.completed", "response.incomplete", "response.failed")
+        elif found.get("type") == "error" or found.get("error"):
+            self.error = StreamError(str(found.get("message") or found.get("error"))[:200])
+
+    def answer(self) -> Answer:
+        """What a complete stream said."""
+        if self._last.get("usage") or self.final:
+            return self._plain.parsed(self._last)
+        return self.partial(0.0)
+
+    def partial(self, elapsed: float) -> Answer:
+        """What a stream said that was given up."""
+        said = [d for e in self._deltas if (f := payload(e)) and isinstance(d := f.get("delta"), str) and d]
+        size = sum(len(piece.encode("utf-8", "replace")) for piece in said)
+        seen = max(len(said), -(-size // BYTES_PER_TOKEN))
+        known = self._plain.parsed({**self._last, "status": "in_progress"})
+        usage = known.usage or estimated(self._body, seen, elapsed, given_up=True)
+        return Answer(usage, known.model, known.tier, known.attributes)

@@ -1,0 +1,253 @@
+"""One logical call of the OpenAI client, from `request` to the end of its answer."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from types import TracebackType
+from typing import Any
+
+from opentelemetry import trace
+
+from spanledger.call import NOTHING, Answer, Call, Calls, type_name
+from spanledger.errors import contained
+from spanledger.semconv import names
+from spanledger.stream import BodyTap, EventTap, Tap, tap_response
+from spanledger_instrumentation.openai.answer import PENDING, PlainReader
+from spanledger_instrumentation.openai.background import Background
+from spanledger_instrumentation.openai.events import ChatEvents, ResponseEvents
+from spanledger_instrumentation.openai.request import Endpoint, endpoint, provider, request
+from spanledger_instrumentation.openai.shapes import mapping
+
+#: The call whose HTTP attempts are being made here.
+CURRENT: ContextVar[Exchange | None] = ContextVar("spanledger_openai_exchange", default=None)
+
+_LIMITS = (
+    ("x-ratelimit-limit-requests", names.SPANLEDGER_RATELIMIT_LIMIT_REQUESTS),
+    ("x-ratelimit-limit-tokens", names.SPANLEDGER_RATELIMIT_LIMIT_TOKENS),
+    ("x-ratelimit-remaining-requests", names.SPANLEDGER_RATELIMIT_REMAINING_REQUESTS),
+    ("x-ratelimit-remaining-tokens", names.SPANLEDGER_RATELIMIT_REMAINING_TOKENS),
+)
+_OPTION = re.compile(r"stream_options|include_usage", re.IGNORECASE)
+
+
+def begin(
+    calls: Calls, background: Background, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, ask: bool
+) -> Exchange | None:
+    """The exchange for a request of the client, None if it asks no model to work or cannot be understood."""
+    with contained("openai"):
+        options = args[1] if len(args) > 1 else kwargs["options"]
+        found = endpoint(options.method, str(options.url))
+        if found is None:
+            return None
+        if found.retrieved is not None:
+            return Reread(calls, background, client, args, found) if background.waiting(found.retrieved) else None
+        return Exchange(calls, background, client, args, found, ask=ask and len(args) > 1)
+    return None
+
+
+def rejects_usage_option(error: BaseException) -> bool:
+    """Whether a server refused a request because of `stream_options.include_usage`."""
+    if getattr(error, "status_code", None) not in (400, 422):
+        return False
+    return bool(_OPTION.search(str(error)) or _OPTION.search(str(getattr(error, "body", ""))))
+
+
+def _body(options: Any) -> dict[str, Any]:
+    """The JSON that will be sent: the method's own arguments under what `extra_body` adds."""
+    own = options.json_data if isinstance(options.json_data, Mapping) else {}
+    extra = options.extra_json if isinstance(options.extra_json, Mapping) else {}
+    return {**own, **extra} if extra else dict(own)
+
+
+def _server(client: Any) -> tuple[str, int | None]:
+    url = client.base_url
+    return url.host, url.port
+
+
+class Exchange:
+    """Holds a call together with what its answers are read by. Entered for as long as the client makes attempts."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        background: Background,
+        client: Any,
+        args: tuple[Any, ...],
+        found: Endpoint,
+        *,
+        ask: bool = False,
+    ) -> None:
+        options = args[1] if len(args) > 1 else None
+        self._endpoint = found
+        self._background = background
+        self.body = _body(options) if options is not None else {}
+        self._streams = self.body.get("stream") is True
+        self.asked = False
+        self.args = args
+        if ask and self._streams and found.api in ("chat", "completions"):
+            self._ask(options)
+        self.call = self._start(calls, client)
+        self._answer: Answer | None = None
+        self._attempts = 0
+        self._failure: tuple[str, int | None] | None = None
+        self._handed_over = False
+
+    def _start(self, calls: Calls, client: Any) -> Call:
+        server = _server(client)
+        azure = "Azure" in type(client).__name__
+        who = provider(server[0], azure)
+        return calls.start(request(self._endpoint, self.body, who, server, self._streams))
+
+    def _ask(self, options: Any) -> None:
+        """Ask for usage at the end of the stream, in a copy of the options: the app's own stay as they are."""
+        given = self.body.get("stream_options")
+        if given is not None and not isinstance(given, Mapping):
+            return
+        if given is not None and "include_usage" in given:
+            return
+        wanted = {"stream_options": {**(given or {}), "include_usage": True}}
+        copy = options.model_copy()
+        if isinstance(options.extra_json, Mapping) and "stream_options" in options.extra_json:
+            copy.extra_json = {**options.extra_json, **wanted}
+        else:
+            copy.json_data = {**options.json_data, **wanted}
+        self.args = (self.args[0], copy, *self.args[2:])
+        self.asked = True
+
+    def plain_again(self) -> None:
+        """The request is made once more, without the option that was added."""
+        self.asked = False
+        self.body.pop("stream_options", None)
+
+    def __enter__(self) -> Exchange:
+        self._token = CURRENT.set(self)
+        self._active = self.call.active()
+        self._active.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
+    ) -> None:
+        self._active.__exit__(None, None, None)
+        CURRENT.reset(self._token)
+        if error is not None:
+            self.call.fail(error, self._of_failed(error))
+        elif not self._handed_over:
+            with contained("openai"):
+                self._note_background()
+            self.call.succeed(self._answer or NOTHING)
+
+    def _of_failed(self, error: BaseException) -> Answer:
+        """What the app's error leaves to be paid: a whole answer that could not be parsed, or a request given up."""
+        if self._answer is not None:
+            attributes = {**self._answer.attributes, names.SPANLEDGER_RESPONSE_SCHEMA_VALID: False}
+            return Answer(self._answer.usage, self._answer.model, self._answer.tier, attributes)
+        if isinstance(error, Exception) or self._attempts == 0:
+            return NOTHING
+        return PlainReader(self._endpoint.api, self.body).partial(self.call.elapsed)
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """One HTTP attempt; a failure is told once another attempt follows it."""
+        self._attempts += 1
+        if self._failure is not None:
+            self.call.attempt_failed(self._attempts - 1, *self._failure)
+            self._failure = None
+        try:
+            yield
+        except Exception as error:
+            self._failure = (type_name(error), None)
+            raise
+
+    def received(self, response: Any, *, streamed: bool) -> None:
+        """The head of an answer is here, and its body too unless it is streamed."""
+        with contained("openai"):
+            self.call.limits(_rate_limits(response.headers))
+            if response.status_code >= 300:
+                self._failure = (str(response.status_code), response.status_code)
+            elif streamed:
+                tap_response(response, self._tap(response))
+                self._handed_over = True
+            else:
+                self._answer = PlainReader(self._endpoint.api, self.body).whole(response.content)
+
+    def _tap(self, response: Any) -> Tap:
+        if "text/event-stream" not in response.headers.get("content-type", "").lower():
+            return BodyTap(self.call, PlainReader(self._endpoint.api, self.body))
+        if self._endpoint.api == "responses":
+            return EventTap(self.call, ResponseEvents(self.body))
+        return EventTap(self.call, ChatEvents(self.body, self.asked))
+
+    def _note_background(self) -> None:
+        """Remember a response that is still being made; it is metered when it is read again."""
+        if self._endpoint.api == "responses" and self.body.get("background") is True and self._answer is not None:
+            response_id = self._answer.attributes.get(names.GEN_AI_RESPONSE_ID)
+            if self._answer.usage is None and isinstance(response_id, str):
+                self._background.created(response_id, self.call.span.get_span_context(), self._answer.model)
+
+
+class Reread(Exchange):
+    """A response made in the background, read again. Only the reading that brings its usage becomes a call."""
+
+    call: Call
+
+    def __init__(
+        self, calls: Calls, background: Background, client: Any, args: tuple[Any, ...], found: Endpoint
+    ) -> None:
+        self._endpoint = found
+        self._background = background
+        self._calls = calls
+        self._client = client
+        self.args = args
+        self.asked = False
+        self.body = {}
+
+    def __enter__(self) -> Reread:
+        self._token = CURRENT.set(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
+    ) -> None:
+        CURRENT.reset(self._token)
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """An attempt to read again; it costs nothing."""
+        yield
+
+    def received(self, response: Any, *, streamed: bool) -> None:
+        """The response as it stands now; if it is done, its usage is metered."""
+        if streamed or response.status_code >= 300:
+            return
+        with contained("openai"):
+            found = json.loads(response.content)
+            if mapping(found).get("status") in PENDING or not mapping(found).get("usage"):
+                return
+            created = self._background.take(self._endpoint.retrieved or "")
+            if created is None:
+                return
+            span, model = created
+            server = _server(self._client)
+            who = provider(server[0], "Azure" in type(self._client).__name__)
+            asked = request(self._endpoint, {"model": model}, who, server, stream=False)
+            call = self._calls.start(_linked(asked, span))
+            call.succeed(PlainReader("responses", {}).parsed(found))
+
+
+def _linked(asked: Any, span: trace.SpanContext) -> Any:
+    return replace(asked, links=(trace.Link(span),))
+
+
+def _rate_limits(headers: Mapping[str, str]) -> dict[str, int]:
+    found = {}
+    for header, name in _LIMITS:
+        value = headers.get(header)
+        if value is not None and value.strip().isdigit():
+            found[name] = int(value)
+    return found

@@ -1,0 +1,150 @@
+"""Reads what is known of an OpenAI call before it is sent. Pure: no client, no network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from spanledger.call import Request
+from spanledger.semconv import names
+
+Api = Literal["chat", "completions", "embeddings", "responses", "moderations"]
+
+#: Which API a path belongs to, and the operation that the conventions name for it. Others are no model work.
+_APIS: dict[str, tuple[Api, str]] = {
+    "/chat/completions": ("chat", "chat"),
+    "/completions": ("completions", "text_completion"),
+    "/embeddings": ("embeddings", "embeddings"),
+    "/responses": ("responses", "chat"),
+    "/responses/compact": ("responses", "chat"),
+    "/moderations": ("moderations", "moderation"),
+}
+_RETRIEVED = re.compile(r"^/responses/([^/?]+)$")
+_DEPLOYMENT = re.compile(r"^/(?:openai/)?deployments/[^/]+")
+
+#: Providers by the end of the host name. Anything else that an OpenAI client calls counts as openai.
+_HOSTS = (
+    ("api.openai.com", "openai"),
+    (".openai.azure.com", "azure.ai.openai"),
+    (".services.ai.azure.com", "azure.ai.inference"),
+    (".models.ai.azure.com", "azure.ai.inference"),
+    (".cognitiveservices.azure.com", "azure.ai.openai"),
+    ("aiplatform.googleapis.com", "gcp.vertex_ai"),
+    ("generativelanguage.googleapis.com", "gcp.gemini"),
+    (".amazonaws.com", "aws.bedrock"),
+    ("api.anthropic.com", "anthropic"),
+    ("api.cohere.com", "cohere"),
+    ("api.cohere.ai", "cohere"),
+    ("api.deepseek.com", "deepseek"),
+    ("api.groq.com", "groq"),
+    ("api.mistral.ai", "mistral_ai"),
+    ("api.moonshot.ai", "moonshot_ai"),
+    ("api.moonshot.cn", "moonshot_ai"),
+    ("api.perplexity.ai", "perplexity"),
+    ("api.x.ai", "x_ai"),
+    ("openrouter.ai", "openrouter"),
+    ("api.together.xyz", "together_ai"),
+    ("api.fireworks.ai", "fireworks"),
+    ("api.cerebras.ai", "cerebras"),
+    (".cloud.databricks.com", "databricks"),
+    ("router.huggingface.co", "hugging_face"),
+)
+_NUMBERS: tuple[tuple[str, str, type], ...] = (
+    ("temperature", names.GEN_AI_REQUEST_TEMPERATURE, float),
+    ("top_p", names.GEN_AI_REQUEST_TOP_P, float),
+    ("frequency_penalty", names.GEN_AI_REQUEST_FREQUENCY_PENALTY, float),
+    ("presence_penalty", names.GEN_AI_REQUEST_PRESENCE_PENALTY, float),
+    ("max_tokens", names.GEN_AI_REQUEST_MAX_TOKENS, int),
+    ("max_completion_tokens", names.GEN_AI_REQUEST_MAX_TOKENS, int),
+    ("max_output_tokens", names.GEN_AI_REQUEST_MAX_TOKENS, int),
+    ("seed", names.GEN_AI_REQUEST_SEED, int),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What a path asks for. `retrieved` is the id of a response that is read again."""
+
+    api: Api
+    operation: str
+    retrieved: str | None = None
+
+
+def endpoint(method: str, path: str) -> Endpoint | None:
+    """The endpoint that makes a model work, or reads such work again; None for everything else."""
+    path = "/" + _DEPLOYMENT.sub("", path.partition("?")[0]).strip("/")
+    if method.lower() == "post":
+        found = _APIS.get(path)
+        return Endpoint(*found) if found else None
+    if method.lower() == "get" and (again := _RETRIEVED.match(path)):
+        return Endpoint("responses", "chat", again.group(1))
+    return None
+
+
+def provider(host: str, azure: bool) -> str:
+    """`gen_ai.provider.name` of a base URL's host; `azure` says that Azure's client class is used."""
+    for ending, name in _HOSTS:
+        if host == ending or (host.endswith(ending) and (ending[0] == "." or host[-len(ending) - 1] in ".-")):
+            return name
+    return "azure.ai.openai" if azure else "openai"
+
+
+def request(
+    found: Endpoint, body: Mapping[str, Any], who: str, server: tuple[str, int | None], stream: bool
+) -> Request:
+    """The facts of a request: `who` is the provider, `server` its host and port (None for the scheme's own)."""
+    model = body.get("model")
+    tier = body.get("service_tier")
+    return Request(
+        operation=found.operation,
+        provider=who,
+        model=model if isinstance(model, str) else None,
+        server_address=server[0] or None,
+        server_port=server[1],
+        stream=stream,
+        tier=tier if isinstance(tier, str) else None,
+        attributes=_attributes(found.api, body),
+    )
+
+
+def _attributes(api: Api, body: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if api in ("chat", "responses"):
+        found[names.OPENAI_API_TYPE] = "responses" if api == "responses" else "chat_completions"
+    for key, name, kind in _NUMBERS:
+        value = body.get(key)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            found[name] = kind(value)
+    n = body.get("n")
+    if isinstance(n, int) and n != 1:
+        found[names.GEN_AI_REQUEST_CHOICE_COUNT] = n
+    stop = body.get("stop")
+    if stop:
+        sequences = [stop] if isinstance(stop, str) else list(stop) if isinstance(stop, (list, tuple)) else []
+        found[names.GEN_AI_REQUEST_STOP_SEQUENCES] = [s for s in sequences if isinstance(s, str)]
+    tier = body.get("service_tier")
+    if isinstance(tier, str):
+        found[names.OPENAI_REQUEST_SERVICE_TIER] = tier
+    if output := _output_type(body):
+        found[names.GEN_AI_OUTPUT_TYPE] = output
+    encoding = body.get("encoding_format")
+    if api == "embeddings" and isinstance(encoding, str):
+        found[names.GEN_AI_REQUEST_ENCODING_FORMATS] = [encoding]
+    return found
+
+
+def _output_type(body: Mapping[str, Any]) -> str | None:
+    """What the answer's text must be: `response_format` of chat, `text.format` of the Responses API."""
+    wanted = body.get("response_format")
+    text = body.get("text")
+    if wanted is None and isinstance(text, Mapping):
+        wanted = text.get("format")
+    kind = wanted.get("type") if isinstance(wanted, Mapping) else None
+    return {"json_schema": "json", "json_object": "json", "text": "text"}.get(kind) if isinstance(kind, str) else None
+
+
+def wants_json(body: Mapping[str, Any]) -> bool:
+    """Whether the answer was asked for as JSON."""
+    return _output_type(body) == "json"

@@ -1,0 +1,5 @@
+"""`python -m spanledger`."""
+
+from spanledger.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,288 @@
+"""The life of one call to a model: from the moment the app asks for it until what it used is known.
+
+An adapter starts a `Call`, tells it what happens, and ends it exactly once, by `succeed`, `fail` or `abandon`. The call
+owns its span: it prices what was used before the span ends, because an ended span takes no attributes.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Protocol
+
+from opentelemetry import context, trace
+from opentelemetry.trace import SpanKind, Status, StatusCode
+
+from spanledger import scope
+from spanledger.config import Settings
+from spanledger.errors import BudgetExceeded, contained
+from spanledger.lineage import Facts, Lineage
+from spanledger.pricing import Price, PriceBook
+from spanledger.semconv import names
+from spanledger.usage import Usage
+
+SCOPE_NAME = "spanledger"
+NANO = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is known of a call before it is sent. `attributes` are further `gen_ai.request.*` and the like."""
+
+    operation: str
+    provider: str
+    model: str | None = None
+    server_address: str | None = None
+    server_port: int | None = None
+    stream: bool = False
+    tier: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    links: tuple[trace.Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a provider answered, as far as it was seen. `attributes` are further `gen_ai.response.*` and the like."""
+
+    usage: Usage | None = None
+    model: str | None = None
+    tier: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+NOTHING = Answer()
+
+
+class Clock(Protocol):
+    """Seconds that only go forward."""
+
+    def __call__(self) -> float: ...  # noqa: D102
+
+
+class Calls:
+    """Makes calls: holds what all of them need, so that every part can be replaced."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        book: PriceBook,
+        lineage: Lineage,
+        *,
+        provider: trace.TracerProvider | None = None,
+        clock: Clock = time.perf_counter,
+    ) -> None:
+        self.settings = settings
+        self.book = book
+        self.lineage = lineage
+        self.clock = clock
+        self._provider = provider
+
+    @cached_property
+    def tracer(self) -> trace.Tracer:
+        """The tracer of metered calls; looked up late, because the provider is often set after the adapters."""
+        return trace.get_tracer(SCOPE_NAME, tracer_provider=self._provider)
+
+    def start(self, request: Request) -> Call:
+        """Begin a call in the current context: whoever pays there, pays for it."""
+        here = context.get_current()
+        payer = scope.current(here)
+        if self.settings.trusts_baggage:
+            payer = payer.over(scope.from_baggage(here))
+        if payer.run is None:
+            outer = self.lineage.run_of(trace.get_current_span(here).get_span_context().span_id)
+            payer = replace(payer, run=outer or scope.process_run())
+        attributes = _start_attributes(request, payer)
+        name = f"{request.operation} {request.model}" if request.model else request.operation
+        span = self.tracer.start_span(name, here, SpanKind.CLIENT, attributes, request.links or None)
+        return Call(self, request, span, context.get_current(), attributes)
+
+
+def _start_attributes(request: Request, payer: scope.Scope) -> dict[str, Any]:
+    attributes: dict[str, Any] = {
+        names.GEN_AI_OPERATION_NAME: request.operation,
+        names.GEN_AI_PROVIDER_NAME: request.provider,
+        names.SPANLEDGER_CALL_ID: f"{time.time_ns():016x}{random.getrandbits(64):016x}",
+        names.SPANLEDGER_STAGE: scope.UNATTRIBUTED,
+        names.SPANLEDGER_TENANT_ID: scope.UNATTRIBUTED,
+    }
+    attributes.update(payer.attributes())
+    attributes.update(request.attributes)
+    if request.model:
+        attributes[names.GEN_AI_REQUEST_MODEL] = request.model
+    if request.server_address:
+        attributes[names.SERVER_ADDRESS] = request.server_address
+    if request.server_port is not None:
+        attributes[names.SERVER_PORT] = request.server_port
+    if request.stream:
+        attributes[names.GEN_AI_REQUEST_STREAM] = True
+    return attributes
+
+
+class Call:
+    """One logical call, whatever number of HTTP attempts it takes."""
+
+    def __init__(
+        self, calls: Calls, request: Request, span: trace.Span, here: context.Context, attributes: dict[str, Any]
+    ) -> None:
+        self.request = request
+        self.span = span
+        self._calls = calls
+        self._context = here
+        self._began = calls.clock()
+        self._first_chunk: float | None = None
+        self._start = attributes
+        self._limits: dict[str, int] = {}
+        self._ended = False
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """While the request is under way its span is current, and our baggage, no provider's business, is gone."""
+        inside = trace.set_span_in_context(self.span, scope.without_baggage(self._context))
+        token = context.attach(inside)
+        try:
+            yield
+        finally:
+            context.detach(token)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the call has come to its end."""
+        return self._ended
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the call began."""
+        return self._calls.clock() - self._began
+
+    def first_chunk(self) -> None:
+        """The first piece of a streamed answer is here."""
+        if self._first_chunk is None:
+            self._first_chunk = self.elapsed
+
+    def attempt_failed(self, number: int, error_type: str, status_code: int | None) -> None:
+        """Attempt `number` (from 1) failed and the client makes another one."""
+        facts: dict[str, Any] = {names.SPANLEDGER_ATTEMPT_NUMBER: number, names.ERROR_TYPE: error_type}
+        if status_code is not None:
+            facts[names.HTTP_RESPONSE_STATUS_CODE] = status_code
+        self.span.add_event(names.EVENT_SPANLEDGER_ATTEMPT_FAILED, facts)
+
+    def limits(self, limits: dict[str, int]) -> None:
+        """What the provider's rate-limit headers said, by attribute name. The last answer counts."""
+        self._limits = limits
+
+    def succeed(self, answer: Answer) -> None:
+        """The answer is complete."""
+        self._end(answer, None)
+
+    def fail(self, error: BaseException, answer: Answer = NOTHING) -> None:
+        """The app sees this error instead of an answer, or of the rest of one."""
+        self._end(answer, error)
+
+    def _end(self, answer: Answer, error: BaseException | None) -> None:
+        with self._lock:
+            if self._ended:
+                return
+            self._ended = True
+        with contained("call"):
+            self._settle(answer, error)
+        self.span.end()
+
+    def _settle(self, answer: Answer, error: BaseException | None) -> None:
+        duration = self.elapsed
+        found: dict[str, Any] = {**answer.attributes, **self._limits}
+        if answer.model:
+            found[names.GEN_AI_RESPONSE_MODEL] = answer.model
+        if self._first_chunk is not None:
+            found[names.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = self._first_chunk
+        usage, price = answer.usage, None
+        if usage is not None:
+            price = self._price(usage, answer)
+            found.update(usage.attributes())
+            found.update(price_attributes(price, self._calls.book.version))
+            producing = duration - (self._first_chunk or 0.0)
+            if usage.output and producing > 0 and not usage.estimated:
+                found[names.SPANLEDGER_OUTPUT_RATE] = round(usage.output / producing, 3)
+        error_type = None
+        if error is not None:
+            error_type = type_name(error)
+            found.update(_error_attributes(error, error_type))
+            self.span.set_status(Status(StatusCode.ERROR, _first_line(error)))
+        self.span.set_attributes(found)
+        facts = self._facts(answer, price, duration, error_type)
+        self._calls.lineage.metered(self.span.get_span_context().span_id, facts)
+
+    def _price(self, usage: Usage, answer: Answer) -> Price | None:
+        model = answer.model or self.request.model
+        if model is None:
+            return None
+        request, book = self.request, self._calls.book
+        tier = answer.tier or request.tier
+        price = book.price(usage, provider=request.provider, model=model, tier=tier)
+        if price is None and request.model and request.model != model:
+            price = book.price(usage, provider=request.provider, model=request.model, tier=tier)
+        return price
+
+    def _facts(self, answer: Answer, price: Price | None, duration: float, error_type: str | None) -> Facts:
+        request = self.request
+        return Facts(
+            operation=request.operation,
+            provider=request.provider,
+            request_model=request.model,
+            response_model=answer.model,
+            server_address=request.server_address,
+            server_port=request.server_port,
+            stage=self._start[names.SPANLEDGER_STAGE],
+            tenant=self._start[names.SPANLEDGER_TENANT_ID],
+            usage=answer.usage,
+            cost=price.nano_usd if price else None,
+            duration=duration,
+            first_chunk=self._first_chunk,
+            error=error_type,
+            remaining_requests=self._limits.get(names.SPANLEDGER_RATELIMIT_REMAINING_REQUESTS),
+            remaining_tokens=self._limits.get(names.SPANLEDGER_RATELIMIT_REMAINING_TOKENS),
+        )
+
+
+def price_attributes(price: Price | None, book_version: str) -> dict[str, Any]:
+    """A price as span attributes. An unknown price says so and has no amount; it is never 0."""
+    if price is None:
+        return {
+            names.SPANLEDGER_PRICE_STATUS: names.SPANLEDGER_PRICE_STATUS_UNPRICED,
+            names.SPANLEDGER_PRICE_VERSION: book_version,
+        }
+    return {
+        names.GEN_AI_USAGE_COST_AMOUNT: price.nano_usd / NANO,
+        names.GEN_AI_USAGE_COST_CURRENCY: "USD",
+        names.GEN_AI_USAGE_COST_SOURCE: price.source,
+        names.SPANLEDGER_PRICE_STATUS: names.SPANLEDGER_PRICE_STATUS_PRICED,
+        names.SPANLEDGER_PRICE_VERSION: price.version,
+    }
+
+
+def type_name(error: BaseException) -> str:
+    """The class of an error, as `error.type` has it; ours under the name that users import."""
+    if isinstance(error, BudgetExceeded):
+        return "spanledger.BudgetExceeded"
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _error_attributes(error: BaseException, error_type: str) -> dict[str, Any]:
+    found: dict[str, Any] = {names.ERROR_TYPE: error_type}
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int):
+        found[names.HTTP_RESPONSE_STATUS_CODE] = status
+    if isinstance(error, BudgetExceeded):
+        found[names.SPANLEDGER_BUDGET_NAME] = error.refusal.budget
+        found[names.SPANLEDGER_BUDGET_KIND] = error.refusal.kind
+    return found
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0][:200]

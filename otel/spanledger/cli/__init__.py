@@ -1,0 +1,40 @@
+"""The command `spanledger`. Each subcommand is a thin face of a room below; a mistake of the user ends with code 2."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from spanledger.cli import doctor, run
+from spanledger.errors import ConfigError
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    top = argparse.ArgumentParser(prog="spanledger", description="What LLM agents cost, on OpenTelemetry.")
+    top.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    for module in (run, doctor):
+        module.add(commands)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0 all is well, 1 it is not, 2 the command cannot be carried out."""
+    top = parser()
+    given = top.parse_args(argv)
+    if given.version:
+        import spanledger  # noqa: PLC0415  the version is looked up only when asked for
+
+        print(f"spanledger {spanledger.__version__}")
+        return 0
+    if given.command is None:
+        top.print_help()
+        return 2
+    try:
+        code: int = given.do(given)
+    except ConfigError as error:
+        print(f"spanledger {given.command}: {error}", file=sys.stderr)
+        return 2
+    return code

@@ -1,0 +1,52 @@
+"""`spanledger run -- python app.py`: the app as it is, with everything switched on."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+
+from spanledger import config
+from spanledger.errors import ConfigError
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    own = commands.add_parser("run", help="run a program with tracing and metering on")
+    own.add_argument("program", nargs=argparse.REMAINDER, metavar="-- PROGRAM [ARG ...]")
+    own.set_defaults(do=do)
+
+
+def environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The environment of a program that we start: what is set wins over `.env.{APP_ENV}`, and that over `.env`."""
+    found: dict[str, str] = {}
+    stage = environ.get("APP_ENV", "").strip()
+    for name in (".env", f".env.{stage}" if stage else None):
+        if name is not None and (folder / name).is_file():
+            found |= {k: v for k, v in dotenv_values(folder / name).items() if v is not None}
+    return found | dict(environ)
+
+
+def do(given: argparse.Namespace) -> int:
+    """Become the program. Returns only if that cannot be."""
+    program = given.program[1:] if given.program[:1] == ["--"] else given.program
+    if not program:
+        raise ConfigError("no program given; use: spanledger run -- python app.py")
+    environ = environment(os.environ, Path.cwd())
+    config.strict(environ)
+    if shutil.which(program[0], path=environ.get("PATH")) is None:
+        raise ConfigError(f"{program[0]} is not a program that can be found; give a path or a name on PATH")
+    environ.setdefault("OTEL_PYTHON_DISTRO", "spanledger")
+    environ.setdefault("OTEL_PYTHON_CONFIGURATOR", "spanledger")
+    wrapper = Path(sys.executable).parent / "opentelemetry-instrument"
+    command = [str(wrapper), *program] if wrapper.exists() else [sys.executable, "-c", _FALLBACK, *program]
+    os.execvpe(command[0], command, environ)  # noqa: S606  running the user's program is what the command is for
+
+
+_FALLBACK = "from opentelemetry.instrumentation.auto_instrumentation import run; run()"

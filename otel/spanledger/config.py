@@ -1,0 +1,237 @@
+"""The settings: one table, from which the environment is read and `docs/settings.md` is written.
+
+An app that is started with a bad value goes on with the default and one warning; a command of ours stops with a
+`ConfigError` instead. Both say which setting, which value, and what would be right.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from spanledger.errors import ConfigError
+
+Parse = Callable[[str], Any]
+
+
+def one_of(*choices: str) -> Parse:
+    """A parser that takes one of these words, in any case."""
+
+    def parse(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return text.lower()
+
+    return parse
+
+
+def _flag(text: str) -> bool:
+    if text.lower() in ("true", "1", "yes", "on"):
+        return True
+    if text.lower() in ("false", "0", "no", "off"):
+        return False
+    raise ValueError("must be true or false")
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise ValueError("must be a number of seconds above 0")
+    return value
+
+
+def _usd(text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal(-1)
+    if not value.is_finite() or value < 0:
+        raise ValueError("must be an amount in USD such as 5.00")
+    return value
+
+
+def _unpriced(text: str) -> str:
+    if text in ("deny", "allow") or (text.startswith("price_as:") and len(text) > len("price_as:")):
+        return text
+    raise ValueError("must be deny, allow or price_as:<model>")
+
+
+def _readable(text: str) -> str:
+    try:
+        with Path(text).open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        raise ValueError(f"cannot be read ({error.strerror}); name a readable file") from error
+    return text
+
+
+def _budgets(text: str) -> str:
+    return text if "=" in text else _readable(text)
+
+
+def _text(text: str) -> str:
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table: environment variable, field of `Settings`, parser, and what it means."""
+
+    env: str
+    field: str
+    parse: Parse
+    doc: str
+
+
+TABLE = (
+    Setting(
+        "SPANLEDGER_BUDGETS",
+        "budgets",
+        _budgets,
+        "Budgets: path of a YAML file, or inline such as `run=5USD;tenant/day=10USD`.",
+    ),
+    Setting(
+        "SPANLEDGER_STORE",
+        "store",
+        _text,
+        "Where budgets are kept: `auto`, `memory:`, `sqlite:///path` or `redis://host`.",
+    ),
+    Setting("SPANLEDGER_DATABASE_URL", "database_url", _text, "Call ledger; by default a file beside the store's."),
+    Setting(
+        "SPANLEDGER_PRICES",
+        "prices",
+        _readable,
+        "File with prices of your own: contract prices, aliases, self-hosted models.",
+    ),
+    Setting(
+        "SPANLEDGER_CAPTURE_CONTENT",
+        "capture_content",
+        one_of("off", "span", "archive"),
+        "Whether prompts and answers are kept: `off`, `span` or `archive`.",
+    ),
+    Setting("SPANLEDGER_REDACT", "redact", _flag, "Mask secrets and personal data in what is exported."),
+    Setting(
+        "SPANLEDGER_UNPRICED",
+        "unpriced",
+        _unpriced,
+        "What becomes of calls without a known price: `deny`, `allow` or `price_as:<model>`. Default: `deny` "
+        "under a hard budget.",
+    ),
+    Setting("SPANLEDGER_HOLD_TTL", "hold_ttl", _seconds, "Seconds a hold lives before it is charged as expired."),
+    Setting(
+        "SPANLEDGER_LEASE",
+        "lease",
+        one_of("auto", "off"),
+        "Whether processes lease parts of a budget: `auto` or `off`.",
+    ),
+    Setting(
+        "SPANLEDGER_WIRE",
+        "wire",
+        one_of("meter", "warn", "deny", "off"),
+        "What happens to model calls that no adapter has claimed: `meter`, `warn`, `deny` or `off`.",
+    ),
+    Setting(
+        "SPANLEDGER_COVERED",
+        "covered",
+        one_of("move", "keep"),
+        "Usage on spans that repeat a metered call: `move` it aside on export or `keep` it.",
+    ),
+    Setting(
+        "SPANLEDGER_TRUST",
+        "trust",
+        one_of("off", "baggage", "headers"),
+        "Who may say who pays: nobody outside (`off`), W3C `baggage`, or request `headers` too.",
+    ),
+    Setting("COST_TRACKING_ENABLED", "tracking", _flag, "`false` turns metering off."),
+    Setting("COST_BUDGET_WARNING_THRESHOLD", "run_warning", _usd, "USD per run at which a warning is given."),
+    Setting("COST_BUDGET_MAX", "run_limit", _usd, "USD per run at which calls are refused."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user asked for; a field holds its default where nothing was set. `problems` lists what was ignored."""
+
+    budgets: str | None = None
+    store: str = "auto"
+    database_url: str | None = None
+    prices: str | None = None
+    capture_content: str = "off"
+    redact: bool = True
+    unpriced: str | None = None
+    hold_ttl: float = 600.0
+    lease: str = "auto"
+    wire: str = "meter"
+    covered: str = "move"
+    trust: str = "off"
+    tracking: bool = True
+    run_warning: Decimal | None = None
+    run_limit: Decimal | None = None
+    problems: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def trusts_baggage(self) -> bool:
+        """Whether baggage that came in may say who pays."""
+        return self.trust in ("baggage", "headers")
+
+    @property
+    def trusts_headers(self) -> bool:
+        """Whether request headers may say who pays."""
+        return self.trust == "headers"
+
+
+def read(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of an environment. A bad value is left at its default and named in `problems`."""
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    problems = []
+    for row in TABLE:
+        text = environ.get(row.env, "").strip()
+        if text:
+            try:
+                values[row.field] = row.parse(text)
+            except ValueError as error:
+                shown = text if len(text) <= 60 else text[:60] + "…"
+                problems.append(f"{row.env}={shown!r} {error}")
+    known = {row.env for row in TABLE}
+    strangers = sorted(name for name in environ if name.startswith("SPANLEDGER_") and name not in known)
+    problems += [f"{name} is not a setting of spanledger; see docs/settings.md" for name in strangers]
+    return Settings(**values, problems=tuple(problems))
+
+
+def strict(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of an environment, for our own commands.
+
+    Raises:
+        ConfigError: naming every setting that cannot be used.
+    """
+    settings = read(environ)
+    if settings.problems:
+        raise ConfigError("; ".join(settings.problems))
+    return settings
+
+
+def table_markdown() -> str:
+    """The text of `docs/settings.md`."""
+    defaults = Settings()
+    lines = [
+        "# Settings",
+        "",
+        "Generated from `otel/spanledger/config.py`. All are optional environment variables; `OTEL_*` variables mean",
+        "what they always mean. Commands of ours also read `.env.{APP_ENV}` and `.env`; the environment wins.",
+        "",
+        "| variable | default | meaning |",
+        "|---|---|---|",
+    ]
+    for row in TABLE:
+        value = getattr(defaults, row.field)
+        shown = "" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+        lines.append(f"| `{row.env}` | {shown} | {row.doc} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,93 @@
+"""What can go wrong, and what becomes of it.
+
+    SpanledgerError                 the base; catch it to catch everything of ours
+    ├── ConfigError                 a setting or file cannot be used; says which and what to do
+    └── BudgetExceeded              a call was refused; the only exception that reaches an app on purpose
+
+Everything else that fails inside spanledger is contained: logged once, counted, and never seen by the app.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import ClassVar, Literal
+
+log = logging.getLogger("spanledger")
+
+Kind = Literal[
+    "exhausted", "too_large", "in_flight", "insufficient", "unpriced", "store_unavailable", "misconfigured"
+]  # fmt: skip
+
+
+class SpanledgerError(RuntimeError):
+    """Base of every exception of spanledger. A RuntimeError, because retry policies leave those alone."""
+
+
+class ConfigError(SpanledgerError):
+    """A setting, a file or an argument cannot be used. The message names it and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a call was refused. Amounts are nano-USD, `retry_after` is seconds; None where it has no meaning."""
+
+    budget: str
+    kind: Kind
+    window: str = ""
+    limit: int | None = None
+    committed: int | None = None
+    held: int | None = None
+    needed: int | None = None
+    retry_after: float | None = None
+
+
+class BudgetExceeded(SpanledgerError):  # noqa: N818  the name that the contract promises
+    """A budget refused the call; nothing was sent to the provider."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(f"budget {refusal.budget} refused the call: {refusal.kind}")
+        self.refusal = refusal
+
+    def __getattr__(self, name: str) -> object:
+        """`error.budget`, `error.kind` and the other facts of the refusal."""
+        if name in Refusal.__slots__:
+            return getattr(self.refusal, name)
+        raise AttributeError(name)
+
+
+class Contained(AbstractContextManager[None]):
+    """`with contained("openai"):` our failure inside the block is logged once, counted and swallowed.
+
+    `counts` holds how often each (component, exception class) failed, for the `spanledger.errors` metric.
+    """
+
+    counts: ClassVar[Counter[tuple[str, str]]] = Counter()
+
+    def __init__(self, component: str) -> None:
+        self._component = component
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if error is None or not isinstance(error, Exception) or isinstance(error, BudgetExceeded):
+            return False
+        failed(self._component, error)
+        return True
+
+
+def failed(component: str, error: BaseException) -> None:
+    """Count a failure of ours, and log it with its traceback the first time it happens."""
+    key = (component, type(error).__qualname__)
+    Contained.counts[key] += 1
+    if Contained.counts[key] == 1:
+        log.warning("spanledger %s failed and goes on without: %r", component, error, exc_info=error)
+
+
+contained = Contained

@@ -1,0 +1,65 @@
+"""Second stage: puts a cost on model calls that no adapter of ours made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.trace import SpanKind
+
+from spanledger.call import price_attributes
+from spanledger.errors import contained
+from spanledger.lineage import Facts, Lineage
+from spanledger.pipeline.stage import Stage, copied
+from spanledger.pricing import PriceBook
+from spanledger.semconv import aliases, names
+from spanledger.usage import from_attributes
+
+#: Operations whose tokens are those of one call. Sums on agents and workflows are not.
+INFERENCE = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
+
+
+class Price(Stage):
+    """Prices a foreign span with usage and no cost, on a copy. Our own calls come priced and pass unchanged."""
+
+    def __init__(self, following: SpanProcessor, book: PriceBook, lineage: Lineage) -> None:
+        super().__init__(following)
+        self._book = book
+        self._lineage = lineage
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Price the span if it is a call that nobody has priced."""
+        priced = span
+        with contained("pipeline"):
+            attributes = span.attributes
+            if span.kind is SpanKind.CLIENT and attributes and names.SPANLEDGER_CALL_ID not in attributes:
+                priced = self._foreign(span, attributes)
+        super().on_end(priced)
+
+    def _foreign(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> ReadableSpan:
+        found = aliases.canonical(attributes)
+        if found.get(names.GEN_AI_OPERATION_NAME) not in INFERENCE:
+            return span
+        usage = from_attributes(found)
+        if usage is None or names.GEN_AI_USAGE_COST_AMOUNT in found or span.context is None:
+            return span
+        node = self._lineage.open(span.context.span_id)
+        if node is not None and (node.input or node.output):
+            return span
+        provider = str(found.get(names.GEN_AI_PROVIDER_NAME, "openai"))
+        request_model = found.get(names.GEN_AI_REQUEST_MODEL)
+        model = found.get(names.GEN_AI_RESPONSE_MODEL) or request_model
+        price = self._book.price(usage, provider=provider, model=str(model)) if model else None
+        facts = Facts(
+            operation=str(found[names.GEN_AI_OPERATION_NAME]),
+            provider=provider,
+            request_model=request_model,
+            response_model=found.get(names.GEN_AI_RESPONSE_MODEL),
+            usage=usage,
+            cost=price.nano_usd if price else None,
+            duration=((span.end_time or 0) - (span.start_time or 0)) / 1e9,
+            error=found.get(names.ERROR_TYPE),
+        )
+        self._lineage.metered(span.context.span_id, facts)
+        return copied(span, {**attributes, **price_attributes(price, self._book.version)})

@@ -1,0 +1,72 @@
+"""Fourth stage: keeps the books of telemetry. What a call used goes to the spans around it and to the meters."""
+
+from __future__ import annotations
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.trace import SpanContext, StatusCode
+
+from spanledger.errors import contained
+from spanledger.lineage import Lineage, Node
+from spanledger.pipeline.meters import AgentRun, Meters
+from spanledger.pipeline.stage import Stage, copied
+from spanledger.semconv import names
+
+_NANO = 1_000_000_000
+
+
+def agent_of(span: ReadableSpan) -> str | None:
+    """The agent whose execution a span is: an agent's own span, or that of a stage."""
+    attributes = span.attributes or {}
+    if attributes.get(names.GEN_AI_OPERATION_NAME) == "invoke_agent":
+        name = attributes.get(names.GEN_AI_AGENT_NAME)
+    elif span.instrumentation_scope is not None and span.instrumentation_scope.name == "spanledger":
+        name = attributes.get(names.SPANLEDGER_STAGE)
+        name = name if name == span.name else None
+    else:
+        return None
+    return name if isinstance(name, str) else None
+
+
+class Record(Stage):
+    """Settles a metered span into its ancestors, writes `spanledger.cost.subtree`, and feeds the meters."""
+
+    def __init__(self, following: SpanProcessor, lineage: Lineage, meters: Meters) -> None:
+        super().__init__(following)
+        self._lineage = lineage
+        self._meters = meters
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Count the agents that are running."""
+        with contained("pipeline"):
+            if agent := agent_of(span):
+                self._meters.agent_started(agent)
+        super().on_start(span, parent_context)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Book the span, then pass it on, with the cost below it if there was any."""
+        booked = span
+        with contained("pipeline"):
+            if span.context is not None and (node := self._lineage.closed(span.context.span_id)):
+                booked = self._book(span, span.context, node)
+        super().on_end(booked)
+
+    def _book(self, span: ReadableSpan, context: SpanContext, node: Node) -> ReadableSpan:
+        if node.facts is not None:
+            self._lineage.settle(node, node.facts)
+            self._meters.call(node.facts, context)
+            return span
+        if agent := agent_of(span):
+            self._meters.agent_ended(self._agent_run(agent, span, node))
+        if node.cost:
+            return copied(span, {**(span.attributes or {}), names.SPANLEDGER_COST_SUBTREE: node.cost / _NANO})
+        return span
+
+    @staticmethod
+    def _agent_run(agent: str, span: ReadableSpan, node: Node) -> AgentRun:
+        error = str((span.attributes or {}).get(names.ERROR_TYPE, ""))
+        status = names.STATUS_COMPLETED
+        if span.status.status_code is StatusCode.ERROR:
+            status = names.STATUS_TIMEOUT if "timeout" in error.lower() else names.STATUS_FAILED
+        duration = ((span.end_time or 0) - (span.start_time or 0)) / _NANO
+        return AgentRun(agent, status, duration, node.input, node.output)

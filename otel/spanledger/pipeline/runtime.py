@@ -1,0 +1,122 @@
+"""Puts the parts together: settings, price book, lineage, chain and meters, and the adapters that feed them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points, version
+from typing import Any
+
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.trace import TracerProvider
+
+from spanledger import config
+from spanledger.call import Calls
+from spanledger.config import Settings
+from spanledger.endpoint import endpoints
+from spanledger.errors import contained, log
+from spanledger.lineage import Lineage
+from spanledger.pipeline.chain import chain
+from spanledger.pipeline.export import FanOut
+from spanledger.pipeline.lifecycle import Ending, counters_from_zero
+from spanledger.pipeline.meters import Meters
+from spanledger.pipeline.sampler import RecordAll
+from spanledger.pricing import PriceBook
+
+VERSION = version("spanledger")
+ADAPTERS = "spanledger_adapter"
+
+
+@dataclass
+class Runtime:
+    """One instrumented process. `shutdown` takes the adapters off and sends what is waiting."""
+
+    settings: Settings
+    book: PriceBook
+    lineage: Lineage
+    export: FanOut
+    calls: Calls
+    adapters: list[Any] = field(default_factory=list)
+    ending: Ending | None = None
+
+    @classmethod
+    def of(cls, settings: Settings | None = None) -> Runtime:
+        """A runtime that is not connected to anything yet."""
+        settings = settings or config.read()
+        book, lineage = PriceBook(), Lineage()
+        return cls(settings, book, lineage, FanOut(), Calls(settings, book, lineage))
+
+    def connect(self, provider: TracerProvider, meter_provider: MeterProvider | None = None) -> None:
+        """Lay the chain into a tracer provider of the SDK, and account for what its sampler drops."""
+        provider.sampler = RecordAll(provider.sampler)
+        meters = Meters(meter_provider, self._info(provider))
+        provider.add_span_processor(chain(self.settings, self.book, self.lineage, meters, self.export))
+        steps = [provider.shutdown]
+        if isinstance(meter_provider, MeterProvider):
+            counters_from_zero(meter_provider)
+            steps.append(meter_provider.shutdown)
+        self.ending = Ending(steps, lambda: self.export.undelivered)
+        _forget_at_fork(self)
+
+    @staticmethod
+    def _info(provider: TracerProvider) -> tuple[tuple[str, Any], ...]:
+        found = provider.resource.attributes
+        known = ("service.name", "service.version", "telemetry.distro.version")
+        return tuple((key, found[key]) for key in known if key in found)
+
+    def say_problems(self) -> None:
+        """One warning for each setting that could not be used, and for those that have no effect yet."""
+        for problem in self.settings.problems:
+            log.warning("%s: the default is used", problem)
+        for endpoint in endpoints(os.environ):
+            if endpoint.problem is not None:
+                log.warning("%s: until then telemetry goes nowhere", endpoint.problem)
+        if self.settings.budgets or self.settings.run_limit is not None:
+            log.warning("budgets are set (SPANLEDGER_BUDGETS or COST_BUDGET_MAX) but not enforced by this version")
+        if self.settings.prices:
+            log.warning("SPANLEDGER_PRICES is set but overrides are not read by this version")
+
+    def install(self, names: Iterable[str] = ()) -> None:
+        """Install the adapters: all that are found, or those with these names. Imports none of their libraries."""
+        if not self.settings.tracking:
+            return
+        wanted = set(names)
+        for entry in entry_points(group=ADAPTERS):
+            if not wanted or entry.name in wanted:
+                with contained(entry.name):
+                    self._install(entry)
+
+    def _install(self, entry: EntryPoint) -> None:
+        adapter = entry.load()(self.calls)
+        adapter.install()
+        self.adapters.append(adapter)
+
+    def shutdown(self) -> None:
+        """Take the adapters off, send what is waiting for at most two seconds, and stop."""
+        for adapter in self.adapters:
+            with contained("shutdown"):
+                adapter.uninstall()
+        self.adapters.clear()
+        if self.ending is not None:
+            self.ending()
+
+
+def _forget_at_fork(runtime: Runtime) -> None:
+    def forked() -> None:
+        runtime.lineage.forget()
+        runtime.export.forked()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=forked)
+
+
+def providers() -> tuple[TracerProvider | None, MeterProvider | None]:
+    """The SDK's providers that are set now, None for what is not the SDK's."""
+    tracing: Any = trace.get_tracer_provider()
+    metering: Any = metrics.get_meter_provider()
+    return (
+        tracing if isinstance(tracing, TracerProvider) else None,
+        metering if isinstance(metering, MeterProvider) else None,
+    )

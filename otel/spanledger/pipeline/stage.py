@@ -1,0 +1,57 @@
+"""What every processor of the chain is: it holds the next one and hands it what it made of a span."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.trace import Status
+
+
+class Stage(SpanProcessor):
+    """A processor that passes everything on. Subclasses override what they change."""
+
+    def __init__(self, following: SpanProcessor) -> None:
+        self.following = following
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """A span has started; its attributes can still be set."""
+        self.following.on_start(span, parent_context)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """A span has ended. It cannot be changed any more; a changed copy can be passed on."""
+        self.following.on_end(span)
+
+    def shutdown(self) -> None:
+        """No more spans will come."""
+        self.following.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Export what is waiting."""
+        return self.following.force_flush(timeout_millis)
+
+
+def copied(
+    span: ReadableSpan,
+    attributes: Mapping[str, Any],
+    *,
+    events: Any = None,
+    status: Status | None = None,
+) -> ReadableSpan:
+    """An ended span with other attributes, and other events or status if given. An ended span itself is frozen."""
+    return ReadableSpan(
+        name=span.name,
+        context=span.context,
+        parent=span.parent,
+        resource=span.resource,
+        attributes=attributes,
+        events=span.events if events is None else events,
+        links=span.links,
+        kind=span.kind,
+        instrumentation_scope=span.instrumentation_scope,
+        status=status or span.status,
+        start_time=span.start_time,
+        end_time=span.end_time,
+    )

@@ -1,0 +1,116 @@
+"""How a process gets its runtime: from the environment, in code, or behind another distribution."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from opentelemetry.environment_variables import OTEL_METRICS_EXPORTER, OTEL_TRACES_EXPORTER
+from opentelemetry.sdk._configuration import _OTelSDKConfigurator
+from typing_extensions import override
+
+from spanledger.errors import log
+from spanledger.pipeline.exporters import metric_readers, span_exporters
+from spanledger.pipeline.runtime import VERSION, Runtime, providers
+
+_OURS = "OTEL_PYTHON_DISTRO=spanledger OTEL_PYTHON_CONFIGURATOR=spanledger"
+
+
+class _Current:
+    """The runtime of this process, from the moment it was made."""
+
+    runtime: Runtime | None = None
+
+
+def current() -> Runtime | None:
+    """The runtime that the environment or `init` has set up, None before that."""
+    return _Current.runtime
+
+
+def defaults() -> None:
+    """What is meant where the environment says nothing."""
+    os.environ.setdefault(OTEL_TRACES_EXPORTER, "otlp")
+    os.environ.setdefault(OTEL_METRICS_EXPORTER, "otlp")
+    os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")
+
+
+@contextmanager
+def _without_exporters() -> Iterator[None]:
+    """While the SDK configures itself it makes no exporters: ours stand behind the chain."""
+    kept = {name: os.environ.get(name) for name in (OTEL_TRACES_EXPORTER, OTEL_METRICS_EXPORTER)}
+    os.environ.update(dict.fromkeys(kept, "none"))
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+class SpanledgerConfigurator(_OTelSDKConfigurator):
+    """Sets the SDK up from the environment as always, with one chain in front of all span exporters."""
+
+    @override
+    def _configure(self, **kwargs: Any) -> None:
+        kwargs.pop("auto_instrumentation_version", None)
+        kwargs["resource_attributes"] = {
+            **kwargs.get("resource_attributes", {}),
+            "telemetry.distro.name": "spanledger",
+            "telemetry.distro.version": VERSION,
+        }
+        with _without_exporters():
+            super()._configure(**kwargs)  # type: ignore[no-untyped-call]
+        runtime = Runtime.of()
+        if adopt(runtime):
+            for exporter in span_exporters():
+                runtime.export.join(exporter)
+            _, metering = providers()
+            if metering is not None:
+                for reader in metric_readers():
+                    metering.add_metric_reader(reader)
+
+
+def adopt(runtime: Runtime) -> bool:
+    """Connect a runtime to the SDK's providers and make it this process's. False where no SDK is set up."""
+    _Current.runtime = runtime
+    tracing, metering = providers()
+    if tracing is None:
+        return False
+    atexit.unregister(tracing.shutdown)
+    if metering is not None:
+        atexit.unregister(metering.shutdown)
+    runtime.connect(tracing, metering)
+    if runtime.ending is not None:
+        runtime.ending.install()
+    return True
+
+
+def attach() -> Runtime:
+    """The runtime of this process; made now, behind whoever set the SDK up, if our configurator did not."""
+    runtime = current()
+    if runtime is None:
+        runtime = Runtime.of()
+        if adopt(runtime):
+            log.warning("another distribution set OpenTelemetry up, so spans of others leave unpriced; set %s", _OURS)
+    return runtime
+
+
+def init() -> Runtime:
+    """Set everything up in code, as `opentelemetry-instrument` would from the environment. Twice is once.
+
+    Returns:
+        The runtime; its `shutdown()` takes everything off again.
+    """
+    if (found := current()) is not None:
+        return found
+    if providers()[0] is None:
+        defaults()
+        SpanledgerConfigurator().configure()  # type: ignore[no-untyped-call]
+    runtime = attach()
+    runtime.say_problems()
+    runtime.install()
+    return runtime

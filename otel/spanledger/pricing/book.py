@@ -1,0 +1,143 @@
+"""The price book: from a usage, a provider and a model name to a price, fast and for good."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol, TypeVar
+
+from spanledger.errors import contained, failed
+from spanledger.pricing.names import LONGEST
+from spanledger.pricing.rates import Rates
+from spanledger.pricing.tariff import Tariff
+from spanledger.usage import Usage
+
+#: Service tiers with prices of their own. All others have standard prices: "default", "auto", "standard", "on_demand".
+TIERS = frozenset({"flex", "priority", "fast", "batch"})
+
+#: How many names are kept, known and unknown ones each. Names may come from users; the table has some 2,300 models.
+KEPT = 4_096
+
+#: The version of a price that the provider itself reported.
+REPORTED = "reported"
+
+#: What a usage, a name or a time that is none raises. Such a call is unpriced.
+UNUSABLE = (ArithmeticError, AttributeError, TypeError, ValueError)
+
+_Key = tuple[str, str, str]
+_V = TypeVar("_V")
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a call cost, in nano-USD, and who says so: the provider in its answer, or our tables of this version."""
+
+    nano_usd: int
+    version: str
+    source: Literal["provider", "local"]
+
+
+class Table(Protocol):
+    """Prices by provider and model name."""
+
+    @property
+    def version(self) -> str:
+        """Name and release of the table."""
+
+    def find(self, provider: str, model: str, tier: str) -> Tariff | None:
+        """The tariff of a model; `tier` is one of `TIERS` or "". None if the table does not know the model."""
+
+
+def _bundled() -> Sequence[Table]:
+    """The tables that ship with the package. Imports genai-prices."""
+    from spanledger.pricing.source import Catalogue  # noqa: PLC0415 - heavy, so not before it is needed
+
+    return (Catalogue(),)
+
+
+class PriceBook:
+    """Prices out of one or more tables; the first table that knows a model decides.
+
+    `load` is called once, at the first look-up. After it, a known model costs two dictionary look-ups. Safe for
+    threads without a lock on that path: what two threads find at the same time is the same.
+    """
+
+    def __init__(self, load: Callable[[], Sequence[Table]] = _bundled) -> None:
+        self._load = load
+        self._loading = threading.Lock()
+        self._tables: Sequence[Table] | None = None
+        self._known: dict[_Key, Tariff] = {}
+        self._unknown: dict[_Key, None] = {}
+
+    @property
+    def version(self) -> str:
+        """Name and release of the tables, first to last."""
+        return ",".join(table.version for table in self._loaded())
+
+    def price(
+        self, usage: Usage, *, provider: str, model: str, at: datetime | None = None, tier: str | None = None
+    ) -> Price | None:
+        """What a call cost; None if nobody knows. Never raises.
+
+        `at` is when the call was made (UTC where it has no time zone; default now), `tier` is the service tier that
+        the provider says it used, or "batch". A cost that the provider itself reported is taken as it is.
+        """
+        try:
+            if usage.reported_nano_usd is not None and usage.reported_nano_usd >= 0:
+                return Price(int(usage.reported_nano_usd), REPORTED, "provider")
+            tariff = self._tariff(provider, model, tier)
+            rates = tariff.at(at) if tariff else None
+            if tariff is None or rates is None:
+                return None
+            usage = usage.checked()
+            return Price(int(rates.nano(usage)), tariff.version, "local") if usage.plausible else None
+        except UNUSABLE as error:
+            failed("pricing", error)
+            return None
+
+    def rates(self, provider: str, model: str, at: datetime | None = None, tier: str | None = None) -> Rates | None:
+        """What each kind of token costs at a moment, cliffs included; None if nobody knows. Never raises."""
+        try:
+            tariff = self._tariff(provider, model, tier)
+            return tariff.at(at) if tariff else None
+        except UNUSABLE as error:
+            failed("pricing", error)
+            return None
+
+    def _tariff(self, provider: str, model: str, tier: str | None) -> Tariff | None:
+        key = (provider, model, tier if tier in TIERS else "")
+        if tariff := self._known.get(key):
+            return tariff
+        if key in self._unknown:
+            return None
+        return self._look_up(key)
+
+    def _look_up(self, key: _Key) -> Tariff | None:
+        """Ask the tables, and keep the answer either way. What cannot be a name is not asked for, and not kept."""
+        provider, model, _ = key
+        if not model or len(model) > LONGEST or len(provider) > LONGEST:
+            return None
+        with contained("pricing"):
+            tariff = next((found for table in self._loaded() if (found := table.find(*key))), None)
+            if tariff:
+                _keep(self._known, key, tariff)
+            else:
+                _keep(self._unknown, key, None)
+            return tariff
+        return None
+
+    def _loaded(self) -> Sequence[Table]:
+        if self._tables is None:
+            with self._loading:
+                if self._tables is None:
+                    self._tables = self._load()
+        return self._tables
+
+
+def _keep(kept: dict[_Key, _V], key: _Key, value: _V) -> None:
+    """Put it into a dictionary that starts anew when it is full: simpler than to find out what is used least."""
+    if len(kept) >= KEPT:
+        kept.clear()
+    kept[key] = value

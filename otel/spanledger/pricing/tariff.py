@@ -1,0 +1,35 @@
+"""The rates of one model over time: from a day on, and by the hour of the day."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+
+from spanledger.pricing.rates import Rates
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """Rates by day and hour, in UTC; None where the table has no price for that time.
+
+    `days` and `hours` are where something changes, ascending. `rates` has one row for the time before the first day
+    and one from each day on; a row has one entry for the hours before the first hour and one from each hour on.
+    `version` names the table that the rates are from.
+    """
+
+    version: str
+    rates: tuple[Rates | None, ...]
+    days: tuple[date, ...] = ()
+    hours: tuple[time, ...] = ()
+
+    def at(self, moment: datetime | None) -> Rates | None:
+        """The rates at a moment; without time zone it is UTC, None is now."""
+        if len(self.rates) == 1:
+            return self.rates[0]
+        if moment is None:
+            moment = datetime.now(UTC)
+        elif moment.tzinfo is not None:
+            moment = moment.astimezone(UTC)
+        row, column = bisect_right(self.days, moment.date()), bisect_right(self.hours, moment.time())
+        return self.rates[row * (len(self.hours) + 1) + column]

@@ -1,0 +1,236 @@
+"""Reads a streamed answer on its way to the app, and ends its call exactly once.
+
+The app keeps the client's own objects; only the byte stream below them is wrapped. A `Tap` cuts the bytes into
+server-sent events, shows each to a reader, and passes on what the reader lets through. Nothing is read before the app
+reads it, and an event is passed on as soon as it is complete.
+"""
+
+from __future__ import annotations
+
+import re
+import weakref
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Protocol
+
+import wrapt
+
+from spanledger.call import Answer, Call
+from spanledger.errors import contained
+
+_BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+#: A body that is no event stream is kept for reading up to this size, in bytes.
+BODY_LIMIT = 64 * 1024 * 1024
+
+
+class Reader(Protocol):
+    """An adapter's understanding of one answer on its way."""
+
+    def partial(self, elapsed: float) -> Answer:
+        """What has been seen and was under way, of an answer given up after `elapsed` seconds."""
+
+
+class EventReader(Reader, Protocol):
+    """Of an answer that comes as server-sent events."""
+
+    #: The reader changes what passes, so an event is held back until it is complete.
+    edits: bool
+    #: Usage and end of the answer have been seen; what follows adds nothing.
+    final: bool
+    #: The provider reported an error within the stream.
+    error: BaseException | None
+
+    def event(self, raw: bytes) -> bytes:
+        """Take in one event with its closing blank line; return what the app is to see of it."""
+
+    def answer(self) -> Answer:
+        """What has been seen, of a complete answer."""
+
+
+class BodyReader(Reader, Protocol):
+    """Of an answer that comes as one body."""
+
+    def whole(self, body: bytes) -> Answer:
+        """Read a complete body."""
+
+
+class Tap:
+    """Between a byte stream and the app. Never raises; its failures leave the bytes as they came."""
+
+    def __init__(self, call: Call, reader: Reader) -> None:
+        self._call = call
+        self._partial = reader.partial
+
+    def feed(self, data: bytes) -> bytes:
+        """Bytes from the provider; returns the bytes for the app."""
+        raise NotImplementedError
+
+    def flush(self) -> bytes:
+        """The provider has sent everything: the bytes still held back."""
+        raise NotImplementedError
+
+    def broken(self, error: BaseException) -> None:
+        """The stream ended with an error."""
+        with contained("stream"):
+            self._call.fail(error, self._partial(self._call.elapsed))
+
+    def closed(self) -> None:
+        """The app is done with the stream, whether it read all of it or not."""
+        if not self._call.ended:
+            with contained("stream"):
+                self._call.succeed(self._partial(self._call.elapsed))
+
+
+class EventTap(Tap):
+    """Cuts the bytes into server-sent events and shows each to the reader."""
+
+    def __init__(self, call: Call, reader: EventReader) -> None:
+        super().__init__(call, reader)
+        self._reader = reader
+        self._rest = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Bytes from the provider; returns the bytes for the app."""
+        if not data:
+            return data
+        held = self._rest
+        with contained("stream"):
+            self._call.first_chunk()
+            out = self._events(held + data if held else data)
+            self._end_if_final()
+            return out if self._reader.edits else data
+        self._rest = b""
+        return held + data if self._reader.edits else data
+
+    def _events(self, data: bytes) -> bytes:
+        if data.endswith(b"\n\n") and data.find(b"\n\n") == len(data) - 2 and b"\r" not in data:
+            self._rest = b""
+            return self._reader.event(data)
+        out, begin = [], 0
+        for boundary in _BOUNDARY.finditer(data):
+            out.append(self._reader.event(data[begin : boundary.end()]))
+            begin = boundary.end()
+        self._rest = data[begin:]
+        return b"".join(out)
+
+    def _end_if_final(self) -> None:
+        reader = self._reader
+        if reader.error is not None:
+            self._call.fail(reader.error, reader.partial(self._call.elapsed))
+        elif reader.final:
+            self._call.succeed(reader.answer())
+
+    def flush(self) -> bytes:
+        """The provider has sent everything: the bytes still held back."""
+        rest, self._rest = self._rest, b""
+        if rest:
+            with contained("stream"):
+                rest = self._reader.event(rest)
+        with contained("stream"):
+            self._end_if_final()
+            self._call.succeed(self._reader.answer())
+        return rest if self._reader.edits else b""
+
+
+class BodyTap(Tap):
+    """Passes a body on in the pieces in which the app reads it, and reads it when it is whole."""
+
+    def __init__(self, call: Call, reader: BodyReader) -> None:
+        super().__init__(call, reader)
+        self._reader = reader
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> bytes:
+        """Keep a copy and pass on."""
+        self._call.first_chunk()
+        self._size += len(data)
+        if self._size <= BODY_LIMIT:
+            self._pieces.append(data)
+        return data
+
+    def flush(self) -> bytes:
+        """The body is whole."""
+        with contained("stream"):
+            self._call.succeed(self._reader.whole(b"".join(self._pieces)))
+        return b""
+
+
+class _Decoder:
+    """A response's content decoder with the tap behind it: the tap sees the body as it was before compression."""
+
+    def __init__(self, decoder: Any, tap: Tap) -> None:
+        self._decoder = decoder
+        self._tap = tap
+
+    def decode(self, data: bytes) -> bytes:
+        return self._tap.feed(self._decoder.decode(data))
+
+    def flush(self) -> bytes:
+        return self._tap.feed(self._decoder.flush()) + self._tap.flush()
+
+
+class _Tapped(wrapt.ObjectProxy[Any]):
+    """A byte stream that passes through a tap. It still is the class that the HTTP client checks for."""
+
+    def __init__(self, stream: Any, tap: Tap, decoded_elsewhere: bool) -> None:
+        super().__init__(stream)
+        self._self_tap = tap
+        self._self_feeds = not decoded_elsewhere
+
+    def __iter__(self) -> Iterator[bytes]:
+        tap, feeds = self._self_tap, self._self_feeds
+        try:
+            for data in self.__wrapped__:
+                if out := tap.feed(data) if feeds else data:
+                    yield out
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            tap.broken(error)
+            raise
+        if feeds and (rest := tap.flush()):
+            yield rest
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        tap, feeds = self._self_tap, self._self_feeds
+        try:
+            async for data in self.__wrapped__:
+                if out := tap.feed(data) if feeds else data:
+                    yield out
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            tap.broken(error)
+            raise
+        if feeds and (rest := tap.flush()):
+            yield rest
+
+    def close(self) -> None:
+        try:
+            self.__wrapped__.close()
+        finally:
+            self._self_tap.closed()
+
+    async def aclose(self) -> None:
+        try:
+            await self.__wrapped__.aclose()
+        finally:
+            self._self_tap.closed()
+
+
+def tap_response(response: Any, tap: Tap) -> None:
+    """Put a tap into an HTTP response of httpx or httpx2 whose body has not been read.
+
+    A response whose body is already there (transports of tests make such) is read and edited at once.
+    """
+    if response.is_stream_consumed:
+        body = response.content
+        edited = tap.feed(body) + tap.flush()
+        if edited != body:
+            response._content = edited  # noqa: SLF001  there is no public way to edit a body that is already there
+        return
+    encoded = bool(response.headers.get("content-encoding"))
+    if encoded:
+        response._decoder = _Decoder(response._get_content_decoder(), tap)  # noqa: SLF001  as above, for decoded bytes
+    response.stream = _Tapped(response.stream, tap, encoded)
+    weakref.finalize(response, tap.closed)

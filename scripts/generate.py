@@ -1,0 +1,35 @@
+"""Writes every file that is derived: names and attributes from the registry, settings from their table.
+
+`python scripts/generate.py [--check]`; with `--check` it only says what is stale, and ends with 1 if anything is.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from spanledger.config import table_markdown
+from spanledger.semconv import generate
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def outputs() -> dict[Path, str]:
+    """What each derived file must hold."""
+    return {**generate.outputs(), DOCS / "settings.md": table_markdown()}
+
+
+def main() -> int:
+    """Write or check."""
+    stale = {p: text for p, text in outputs().items() if not p.exists() or p.read_text() != text}
+    if "--check" in sys.argv[1:]:
+        for path in stale:
+            sys.stderr.write(f"{path.name} is stale: run `make generate`\n")
+        return 1 if stale else 0
+    for path, text in stale.items():
+        path.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,301 @@
+"""The price book: what a call cost, as its users ask for it."""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from spanledger.errors import Contained
+from spanledger.pricing import Price, PriceBook
+from spanledger.pricing.book import KEPT, Table
+from spanledger.pricing.rates import complete
+from spanledger.pricing.tariff import Tariff
+from spanledger.usage import Usage
+
+NOV = datetime(2026, 11, 21, 12, tzinfo=UTC)
+CALL = Usage(input=1_000, output=500)
+
+
+class Fixed:
+    """A table that knows one model, and how often it was asked."""
+
+    version = "fixed/1"
+
+    def __init__(self, model: str = "known", price: int = 1_000_000) -> None:
+        self.model = model
+        self.tariff = Tariff(self.version, (complete({"input": price}, web_search=0),))
+        self.asked: list[tuple[str, str, str]] = []
+
+    def find(self, provider: str, model: str, tier: str) -> Tariff | None:
+        self.asked.append((provider, model, tier))
+        return self.tariff if model == self.model else None
+
+
+def book_of(*tables: Table) -> PriceBook:
+    return PriceBook(lambda: tables)
+
+
+@pytest.fixture(scope="module")
+def book() -> PriceBook:
+    return PriceBook()
+
+
+def nano(book: PriceBook, usage: Usage, provider: str, model: str, tier: str | None = None) -> int | None:
+    price = book.price(usage, provider=provider, model=model, at=NOV, tier=tier)
+    return price.nano_usd if price else None
+
+
+def test_a_price_says_what_it_is_from(book: PriceBook) -> None:
+    price = book.price(CALL, provider="openai", model="gpt-4o-mini", at=NOV)
+    assert price == Price(450_000, book.version, "local")
+    assert book.version.startswith("genai-prices/")
+
+
+@pytest.mark.parametrize(
+    ("usage", "provider", "model", "tier", "expected"),
+    [
+        (CALL, "openai", "gpt-4o-2024-05-13", None, 12_500_000),
+        (CALL, "openai", "gpt-4o", "default", 7_500_000),
+        (CALL, "openai", "openai/gpt-4o", None, 7_500_000),
+        (CALL, "openai", "azure/gpt-4o", None, 7_500_000),
+        (CALL, "openai", "gpt-4o-mini-2024-07-18", None, 450_000),
+        (CALL, "openai", "gpt-4o-mini-2031-01-02", None, 450_000),
+        (CALL, "openai", "gpt-5.2-20251211", None, 8_750_000),
+        (CALL, "openai", "ft:gpt-4o-mini:org::id", None, 900_000),
+        (Usage(input=2_000, output=300, cache_read=1_024), "openai", "gpt-4o-mini", None, 403_200),
+        (Usage(input=1_000, output=500, reasoning=400), "openai", "gpt-5-nano", None, 250_000),
+        (Usage(input=1_000, output=500), "openai", "gpt-5-nano", "flex", 125_000),
+        (Usage(input=300_000, output=1_000), "openai", "gpt-5.6-sol", None, 2_430_000_000),
+        (Usage(input=8_000), "openai", "text-embedding-3-small", None, 160_000),
+        (CALL, "azure.ai.openai", "gpt-4o-mini-2024-07-18", None, 450_000),
+        (CALL, "gcp.gemini", "models/gemini-2.5-pro", None, 6_250_000),
+        (CALL, "aws.bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", None, 11_550_000),
+        (CALL, "x_ai", "grok-4", None, 10_500_000),
+        (CALL, "openrouter", "openai/gpt-4o-mini", None, 450_000),
+        (CALL, "perplexity", "sonar", None, 13_500_000),
+    ],
+)
+def test_prices_are_the_published_ones(
+    book: PriceBook, usage: Usage, provider: str, model: str, tier: str | None, expected: int
+) -> None:
+    assert nano(book, usage, provider, model, tier) == expected
+
+
+def test_cache_writes_of_anthropic_are_paid_by_how_long_they_live(book: PriceBook) -> None:
+    usage = Usage(input=10_000, output=100, cache_read=5_000, cache_write=3_000, cache_write_long=1_000)
+    uncached, read, short, long, output = 2_000 * 3_000, 5_000 * 300, 2_000 * 3_750, 1_000 * 6_000, 100 * 15_000
+    assert nano(book, usage, "anthropic", "claude-sonnet-4-5-20250929") == uncached + read + short + long + output
+
+
+def test_a_table_without_the_rate_of_long_cache_writes_of_claude_does_not_make_them_cheap(book: PriceBook) -> None:
+    rates = book.rates("openrouter", "anthropic/claude-sonnet-4.5", NOV)
+    assert rates is not None
+    assert rates.cache_write_long == 2 * rates.input
+
+
+def test_web_searches_are_paid(book: PriceBook) -> None:
+    with_searches = nano(book, replace(CALL, web_searches=3), "anthropic", "claude-sonnet-5")
+    without = nano(book, CALL, "anthropic", "claude-sonnet-5")
+    assert with_searches is not None
+    assert without is not None
+    assert with_searches - without == 3 * 10_000_000
+
+
+def test_web_searches_with_a_provider_that_has_no_fee_in_the_table_are_paid_at_the_dearest_fee(book: PriceBook) -> None:
+    searched, google = book.rates("groq", "llama-3.3-70b-versatile", NOV), book.rates("google", "gemini-2.5-flash", NOV)
+    assert searched is not None
+    assert google is not None
+    assert searched.web_search == google.web_search == 35_000_000_000
+
+
+def test_a_price_is_that_of_the_day_of_the_call(book: PriceBook) -> None:
+    before = book.price(CALL, provider="openai", model="o3", at=datetime(2025, 6, 1, tzinfo=UTC))
+    after = book.price(CALL, provider="openai", model="o3", at=NOV)
+    assert before is not None
+    assert after is not None
+    assert (before.nano_usd, after.nano_usd) == (30_000_000, 6_000_000)
+
+
+def test_a_price_is_that_of_the_hour_of_the_call(book: PriceBook) -> None:
+    night, day = (datetime(2026, 11, 21, hour, tzinfo=UTC) for hour in (23, 2))
+    cheap = book.price(CALL, provider="deepseek", model="deepseek-v4-flash", at=night)
+    dear = book.price(CALL, provider="deepseek", model="deepseek-v4-flash", at=day)
+    assert cheap is not None
+    assert dear is not None
+    assert dear.nano_usd == 2 * cheap.nano_usd
+
+
+def test_a_discount_of_openai_is_no_discount_of_azure_but_a_surcharge_is_a_surcharge(book: PriceBook) -> None:
+    standard = nano(book, CALL, "azure.ai.openai", "gpt-5.4")
+    assert standard is not None
+    assert nano(book, CALL, "azure.ai.openai", "gpt-5.4", "flex") == standard
+    assert nano(book, CALL, "azure.ai.openai", "gpt-5.4", "priority") == nano(
+        book, CALL, "openai", "gpt-5.4", "priority"
+    )
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [
+        ("anthropic", "claude-opus-9"),
+        ("anthropic", "claude-opus-4-10"),
+        ("openai", "gpt-5.9-20270101"),
+        ("openai", "gpt-5-nano-ultra"),
+        ("openai", "gpt-99-nonexistent"),
+        ("openai", "qwen3-8b-instruct"),
+        ("openai", "unsloth/gpt-oss-20b"),
+        ("openai", "ft:gpt-9:org::id"),
+        ("openai", "gpt-4o-2024-13-01"),
+        ("openai", "whisper-1"),
+        ("google", "gemini-2.5-pro-ultra"),
+        ("azure", "my-prod-4o"),
+        ("azure", "my-o4-mini-prod"),
+        ("aws.bedrock", "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcd1234"),
+        ("cerebras", "qwen-3-coder-480b"),
+        ("ollama", "gpt-4o"),
+        ("", "gpt-4o"),
+        ("openai", ""),
+    ],
+)
+def test_what_nobody_knows_has_no_price_and_no_rates(book: PriceBook, provider: str, model: str) -> None:
+    assert nano(book, CALL, provider, model) is None
+    assert book.rates(provider, model) is None
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [("openrouter", "openai/gpt-oss-20b:free"), ("openai", "omni-moderation-latest"), ("gcp.gemini", "gemma-3-27b-it")],
+)
+def test_what_the_source_says_is_free_costs_nothing(book: PriceBook, provider: str, model: str) -> None:
+    assert nano(book, CALL, provider, model) == 0
+
+
+def test_a_cost_that_the_provider_reports_is_taken_even_for_an_unknown_model(book: PriceBook) -> None:
+    usage = replace(CALL, reported_nano_usd=123)
+    assert book.price(usage, provider="openrouter", model="some/new-model") == Price(123, "reported", "provider")
+
+
+def test_a_negative_reported_cost_is_no_report(book: PriceBook) -> None:
+    assert nano(book, replace(CALL, reported_nano_usd=-1), "openai", "gpt-4o-mini") == 450_000
+
+
+def test_a_usage_that_contradicts_itself_is_priced_at_its_larger_reading(book: PriceBook) -> None:
+    assert nano(book, Usage(input=10, cache_read=161), "openai", "gpt-4o-mini") == 161 * 75
+
+
+def test_more_tokens_than_any_model_takes_have_no_price(book: PriceBook) -> None:
+    assert nano(book, Usage(input=10**15), "openai", "gpt-4o-mini") is None
+    assert nano(book, Usage(cache_read=10**15), "openai", "gpt-4o-mini") is None
+
+
+@pytest.mark.parametrize("count", [1.5, 1e300])
+def test_a_cost_is_whole_nano_usd_even_for_a_count_that_is_not_whole(book: PriceBook, count: float) -> None:
+    price = book.price(replace(CALL, input=count), provider="openai", model="gpt-4o-mini", at=NOV)  # type: ignore[arg-type]
+    assert price is None or type(price.nano_usd) is int
+
+
+@pytest.mark.parametrize("count", ["12", None, float("nan")])
+@pytest.mark.usefixtures("failures")
+def test_a_usage_that_cannot_be_read_is_unpriced_and_never_raises(book: PriceBook, count: object) -> None:
+    usage = replace(CALL, input=count)  # type: ignore[arg-type]
+    assert book.price(usage, provider="openai", model="gpt-4o-mini", at=NOV) is None
+
+
+@pytest.mark.usefixtures("failures")
+def test_a_name_or_a_time_that_is_none_is_unpriced_and_never_raises(book: PriceBook) -> None:
+    assert book.price(CALL, provider=None, model=["gpt-4o"]) is None  # type: ignore[arg-type]
+    assert book.price(CALL, provider=None, model="gpt-4o") is None  # type: ignore[arg-type]
+    assert book.rates("deepseek", "deepseek-v4-flash", "yesterday") is None  # type: ignore[arg-type]
+
+
+def test_the_first_table_that_knows_a_model_decides() -> None:
+    book = book_of(Fixed("a", 1_000), Fixed("b", 2_000), Fixed("a", 3_000))
+    assert [nano(book, Usage(input=1), "p", model) for model in ("a", "b", "c")] == [1, 2, None]
+
+
+def test_a_model_is_looked_up_once_whether_it_is_known_or_not() -> None:
+    table = Fixed()
+    book = book_of(table)
+    for _ in range(3):
+        assert nano(book, CALL, "p", "known") is not None
+        assert nano(book, CALL, "p", "unknown") is None
+    assert table.asked == [("p", "known", ""), ("p", "unknown", "")]
+
+
+def test_tiers_without_prices_of_their_own_are_looked_up_as_one() -> None:
+    table = Fixed()
+    book = book_of(table)
+    for tier in (None, "", "default", "auto", "standard", "on_demand", "no such tier"):
+        nano(book, CALL, "p", "known", tier)
+    assert table.asked == [("p", "known", "")]
+
+
+def test_tables_are_loaded_at_the_first_look_up_and_once_for_all_threads() -> None:
+    loads = 0
+    ready = threading.Barrier(8)
+
+    def load() -> Sequence[Table]:
+        nonlocal loads
+        loads += 1
+        return (Fixed(),)
+
+    book = PriceBook(load)
+    assert book.price(replace(CALL, reported_nano_usd=1), provider="p", model="known") is not None
+    assert loads == 0
+
+    def ask(_: int) -> int | None:
+        ready.wait()
+        return nano(book, Usage(input=1), "p", "known")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(ask, range(8))) == {1_000}
+    assert loads == 1
+
+
+def test_no_more_names_are_kept_than_the_limit_however_many_users_make_up() -> None:
+    class Everything(Fixed):
+        def find(self, provider: str, model: str, tier: str) -> Tariff | None:
+            return self.tariff if model.startswith("known") else None
+
+    book = book_of(Everything())
+    for number in range(2 * KEPT + 1):
+        nano(book, CALL, "p", f"known-{number}")
+        nano(book, CALL, "p", f"unknown-{number}")
+        assert len(book._known) <= KEPT
+        assert len(book._unknown) <= KEPT
+
+
+def test_a_name_that_is_too_long_is_neither_asked_for_nor_kept() -> None:
+    table = Fixed()
+    book = book_of(table)
+    assert nano(book, CALL, "p", "x" * 257) is None
+    assert nano(book, CALL, "p" * 257, "known") is None
+    assert table.asked == []
+
+
+def test_known_models_stay_known_however_many_unknown_ones_are_asked_for() -> None:
+    table = Fixed()
+    book = book_of(table)
+    nano(book, CALL, "p", "known")
+    for number in range(2 * KEPT):
+        nano(book, CALL, "p", f"unknown-{number}")
+    nano(book, CALL, "p", "known")
+    assert table.asked.count(("p", "known", "")) == 1
+
+
+@pytest.mark.usefixtures("failures")
+def test_a_table_that_fails_makes_a_call_unpriced_and_is_asked_again_later() -> None:
+    class Failing(Fixed):
+        def find(self, provider: str, model: str, tier: str) -> Tariff | None:
+            super().find(provider, model, tier)
+            raise OSError("gone")
+
+    table = Failing()
+    book = book_of(table)
+    assert nano(book, CALL, "p", "known") is None
+    assert nano(book, CALL, "p", "known") is None
+    assert len(table.asked) == 2
+    assert Contained.counts == {("pricing", "OSError"): 2}
