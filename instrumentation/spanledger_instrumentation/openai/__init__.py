@@ -10,9 +10,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
 from spanledger.call import Calls
+from spanledger.errors import contained
 from spanledger_instrumentation.adapter import Adapter
 from spanledger_instrumentation.openai.background import Background
-from spanledger_instrumentation.openai.exchange import CURRENT, Exchange, begin, rejects_usage_option
+from spanledger_instrumentation.openai.exchange import CURRENT, Exchange, rejects_usage_option
+from spanledger_instrumentation.openai.request import endpoint
+from spanledger_instrumentation.openai.reread import Reread
 
 _BASE = "openai._base_client"
 
@@ -35,9 +38,18 @@ class OpenAIAdapter(Adapter):
         self.wrap(_BASE, "SyncAPIClient._send_request", self._send)
         self.wrap(_BASE, "AsyncAPIClient._send_request", self._send_async)
 
-    def _begin(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exchange | None:
-        ask = str(client.base_url) not in self._without_usage
-        return begin(self.calls, self._background, client, args, kwargs, ask=ask)
+    def _begin(self, client: Any, args: tuple[Any, ...]) -> Exchange | None:
+        """The exchange for a request of the client, None if it asks no model to work or cannot be understood."""
+        with contained("openai"):
+            found = endpoint(args[1].method, str(args[1].url))
+            if found is None:
+                return None
+            if found.retrieved is None:
+                ask = str(client.base_url) not in self._without_usage
+                return Exchange(self.calls, self._background, client, args, found, ask=ask)
+            if self._background.waiting(found.retrieved):
+                return Reread(self.calls, self._background, client, args, found)
+        return None
 
     def _again(self, client: Any, exchange: Exchange, error: BaseException) -> bool:
         """Whether the error is only about the usage option that we added; then the server is remembered."""
@@ -48,7 +60,8 @@ class OpenAIAdapter(Adapter):
         return True
 
     def _request(self, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        exchange = self._begin(client, args, kwargs)
+        args = _positional(args, kwargs)
+        exchange = self._begin(client, args)
         if exchange is None:
             return wrapped(*args, **kwargs)
         with exchange:
@@ -63,7 +76,8 @@ class OpenAIAdapter(Adapter):
     async def _request_async(
         self, wrapped: Callable[..., Awaitable[Any]], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        exchange = self._begin(client, args, kwargs)
+        args = _positional(args, kwargs)
+        exchange = self._begin(client, args)
         if exchange is None:
             return await wrapped(*args, **kwargs)
         with exchange:
@@ -96,3 +110,8 @@ class OpenAIAdapter(Adapter):
             response = await wrapped(*args, **kwargs)
         exchange.received(response, streamed=bool(kwargs.get("stream")))
         return response
+
+
+def _positional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """`cast_to` and `options` of a request, taken out of the keywords if they were given as such."""
+    return args + tuple(kwargs.pop(name) for name in ("cast_to", "options")[len(args) :] if name in kwargs)

@@ -9,6 +9,7 @@ from typing import Any
 from spanledger.call import Answer
 from spanledger.semconv import names
 from spanledger.usage import Usage
+from spanledger_instrumentation.openai import content
 from spanledger_instrumentation.openai.request import Api, wants_json
 from spanledger_instrumentation.openai.shapes import mapping, mappings, text
 from spanledger_instrumentation.openai.usage import BYTES_PER_TOKEN, estimated, read_usage, texts
@@ -21,9 +22,10 @@ PENDING = ("queued", "in_progress")
 class PlainReader:
     """Reads the answer to one request."""
 
-    def __init__(self, api: Api, body: Mapping[str, Any]) -> None:
+    def __init__(self, api: Api, body: Mapping[str, Any], *, capture: bool = False) -> None:
         self._api = api
         self._body = body
+        self._capture = capture
 
     def whole(self, body: bytes) -> Answer:
         """Read a complete body. A body that cannot be read is an answer whose usage has to be estimated."""
@@ -42,6 +44,8 @@ class PlainReader:
         usage = read_usage(found.get("usage")) or read_usage(mapping(found.get("x_groq")).get("usage"))
         reader = _response if self._api == "responses" else _chat
         attributes = reader(found, wants_json(self._body))
+        if self._capture:
+            attributes |= content.answered(found)
         if usage is None and found.get("status") not in PENDING:
             usage = self._estimate(found)
         tier = text(found.get("service_tier"))

@@ -13,8 +13,9 @@ from typing import Any
 
 from spanledger.call import Answer
 from spanledger.semconv import names
+from spanledger_instrumentation.openai import content
 from spanledger_instrumentation.openai.answer import PlainReader, finish, valid_json
-from spanledger_instrumentation.openai.request import Api, wants_json
+from spanledger_instrumentation.openai.request import wants_json
 from spanledger_instrumentation.openai.shapes import mapping, mappings, text
 from spanledger_instrumentation.openai.usage import BYTES_PER_TOKEN, estimated, read_usage, texts
 
@@ -48,8 +49,9 @@ class ChatEvents:
     OpenAI's chunks always have, because some servers send it unasked.
     """
 
-    def __init__(self, body: Mapping[str, Any], asked: bool) -> None:
+    def __init__(self, body: Mapping[str, Any], asked: bool, *, capture: bool = False) -> None:
         self.edits = asked
+        self._capture = capture
         self.final = False
         self.error: BaseException | None = None
         self._body = body
@@ -122,6 +124,8 @@ class ChatEvents:
         if wants_json(self._body) and self._reasons and not self._tools:
             said = "".join(t for e in self._events if (found := payload(e)) for t in _deltas(found))
             attributes[names.SPANLEDGER_RESPONSE_SCHEMA_VALID] = valid_json(said)
+        if self._capture:
+            attributes |= content.streamed(found for event in self._events if (found := payload(event)))
         return attributes
 
 
@@ -147,11 +151,11 @@ class ResponseEvents:
 
     edits = False
 
-    def __init__(self, body: Mapping[str, Any], api: Api = "responses") -> None:
+    def __init__(self, body: Mapping[str, Any], *, capture: bool = False) -> None:
         self.final = False
         self.error: BaseException | None = None
         self._body = body
-        self._plain = PlainReader(api, body)
+        self._plain = PlainReader("responses", body, capture=capture)
         self._last: dict[str, Any] = {}
         self._deltas: list[bytes] = []
         self._size = 0

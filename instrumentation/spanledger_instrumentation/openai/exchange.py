@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,17 +10,15 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from opentelemetry import trace
-
 from spanledger.call import NOTHING, Answer, Call, Calls, type_name
 from spanledger.errors import contained
 from spanledger.semconv import names
 from spanledger.stream import BodyTap, EventTap, Tap, tap_response
-from spanledger_instrumentation.openai.answer import PENDING, PlainReader
+from spanledger_instrumentation.openai import content
+from spanledger_instrumentation.openai.answer import PlainReader
 from spanledger_instrumentation.openai.background import Background
 from spanledger_instrumentation.openai.events import ChatEvents, ResponseEvents
-from spanledger_instrumentation.openai.request import Endpoint, endpoint, provider, request
-from spanledger_instrumentation.openai.shapes import mapping
+from spanledger_instrumentation.openai.request import Endpoint, provider, request
 
 #: The call whose HTTP attempts are being made here.
 CURRENT: ContextVar[Exchange | None] = ContextVar("spanledger_openai_exchange", default=None)
@@ -33,21 +30,6 @@ _LIMITS = (
     ("x-ratelimit-remaining-tokens", names.SPANLEDGER_RATELIMIT_REMAINING_TOKENS),
 )
 _OPTION = re.compile(r"stream_options|include_usage", re.IGNORECASE)
-
-
-def begin(
-    calls: Calls, background: Background, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, ask: bool
-) -> Exchange | None:
-    """The exchange for a request of the client, None if it asks no model to work or cannot be understood."""
-    with contained("openai"):
-        options = args[1] if len(args) > 1 else kwargs["options"]
-        found = endpoint(options.method, str(options.url))
-        if found is None:
-            return None
-        if found.retrieved is not None:
-            return Reread(calls, background, client, args, found) if background.waiting(found.retrieved) else None
-        return Exchange(calls, background, client, args, found, ask=ask and len(args) > 1)
-    return None
 
 
 def rejects_usage_option(error: BaseException) -> bool:
@@ -64,9 +46,10 @@ def _body(options: Any) -> dict[str, Any]:
     return {**own, **extra} if extra else dict(own)
 
 
-def _server(client: Any) -> tuple[str, int | None]:
+def whom(client: Any) -> tuple[str, tuple[str, int | None]]:
+    """The provider that a client calls, with host and port."""
     url = client.base_url
-    return url.host, url.port
+    return provider(url.host, azure="Azure" in type(client).__name__), (url.host, url.port)
 
 
 class Exchange:
@@ -82,11 +65,12 @@ class Exchange:
         *,
         ask: bool = False,
     ) -> None:
-        options = args[1] if len(args) > 1 else None
+        options = args[1]
         self._endpoint = found
         self._background = background
-        self.body = _body(options) if options is not None else {}
+        self.body = _body(options)
         self._streams = self.body.get("stream") is True
+        self._capture = calls.settings.capture_content == "span"
         self.asked = False
         self.args = args
         if ask and self._streams and found.api in ("chat", "completions"):
@@ -98,10 +82,13 @@ class Exchange:
         self._handed_over = False
 
     def _start(self, calls: Calls, client: Any) -> Call:
-        server = _server(client)
-        azure = "Azure" in type(client).__name__
-        who = provider(server[0], azure)
-        return calls.start(request(self._endpoint, self.body, who, server, self._streams))
+        asked = request(self._endpoint, self.body, *whom(client), stream=self._streams)
+        if self._capture:
+            asked = replace(asked, attributes={**asked.attributes, **content.asked(self.body)})
+        return calls.start(asked)
+
+    def _plain_reader(self) -> PlainReader:
+        return PlainReader(self._endpoint.api, self.body, capture=self._capture)
 
     def _ask(self, options: Any) -> None:
         """Ask for usage at the end of the stream, in a copy of the options: the app's own stay as they are."""
@@ -149,7 +136,7 @@ class Exchange:
             return Answer(self._answer.usage, self._answer.model, self._answer.tier, attributes)
         if isinstance(error, Exception) or self._attempts == 0:
             return NOTHING
-        return PlainReader(self._endpoint.api, self.body).partial(self.call.elapsed)
+        return self._plain_reader().partial(self.call.elapsed)
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
@@ -174,14 +161,14 @@ class Exchange:
                 tap_response(response, self._tap(response))
                 self._handed_over = True
             else:
-                self._answer = PlainReader(self._endpoint.api, self.body).whole(response.content)
+                self._answer = self._plain_reader().whole(response.content)
 
     def _tap(self, response: Any) -> Tap:
         if "text/event-stream" not in response.headers.get("content-type", "").lower():
-            return BodyTap(self.call, PlainReader(self._endpoint.api, self.body))
+            return BodyTap(self.call, self._plain_reader())
         if self._endpoint.api == "responses":
-            return EventTap(self.call, ResponseEvents(self.body))
-        return EventTap(self.call, ChatEvents(self.body, self.asked))
+            return EventTap(self.call, ResponseEvents(self.body, capture=self._capture))
+        return EventTap(self.call, ChatEvents(self.body, self.asked, capture=self._capture))
 
     def _note_background(self) -> None:
         """Remember a response that is still being made; it is metered when it is read again."""
@@ -189,59 +176,6 @@ class Exchange:
             response_id = self._answer.attributes.get(names.GEN_AI_RESPONSE_ID)
             if self._answer.usage is None and isinstance(response_id, str):
                 self._background.created(response_id, self.call.span.get_span_context(), self._answer.model)
-
-
-class Reread(Exchange):
-    """A response made in the background, read again. Only the reading that brings its usage becomes a call."""
-
-    call: Call
-
-    def __init__(
-        self, calls: Calls, background: Background, client: Any, args: tuple[Any, ...], found: Endpoint
-    ) -> None:
-        self._endpoint = found
-        self._background = background
-        self._calls = calls
-        self._client = client
-        self.args = args
-        self.asked = False
-        self.body = {}
-
-    def __enter__(self) -> Reread:
-        self._token = CURRENT.set(self)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
-    ) -> None:
-        CURRENT.reset(self._token)
-
-    @contextmanager
-    def attempt(self) -> Iterator[None]:
-        """An attempt to read again; it costs nothing."""
-        yield
-
-    def received(self, response: Any, *, streamed: bool) -> None:
-        """The response as it stands now; if it is done, its usage is metered."""
-        if streamed or response.status_code >= 300:
-            return
-        with contained("openai"):
-            found = json.loads(response.content)
-            if mapping(found).get("status") in PENDING or not mapping(found).get("usage"):
-                return
-            created = self._background.take(self._endpoint.retrieved or "")
-            if created is None:
-                return
-            span, model = created
-            server = _server(self._client)
-            who = provider(server[0], "Azure" in type(self._client).__name__)
-            asked = request(self._endpoint, {"model": model}, who, server, stream=False)
-            call = self._calls.start(_linked(asked, span))
-            call.succeed(PlainReader("responses", {}).parsed(found))
-
-
-def _linked(asked: Any, span: trace.SpanContext) -> Any:
-    return replace(asked, links=(trace.Link(span),))
 
 
 def _rate_limits(headers: Mapping[str, str]) -> dict[str, int]:

@@ -83,7 +83,7 @@ def endpoint(method: str, path: str) -> Endpoint | None:
     return None
 
 
-def provider(host: str, azure: bool) -> str:
+def provider(host: str, *, azure: bool) -> str:
     """`gen_ai.provider.name` of a base URL's host; `azure` says that Azure's client class is used."""
     for ending, name in _HOSTS:
         if host == ending or (host.endswith(ending) and (ending[0] == "." or host[-len(ending) - 1] in ".-")):
@@ -92,7 +92,7 @@ def provider(host: str, azure: bool) -> str:
 
 
 def request(
-    found: Endpoint, body: Mapping[str, Any], who: str, server: tuple[str, int | None], stream: bool
+    found: Endpoint, body: Mapping[str, Any], who: str, server: tuple[str, int | None], *, stream: bool
 ) -> Request:
     """The facts of a request: `who` is the provider, `server` its host and port (None for the scheme's own)."""
     model = body.get("model")

@@ -19,3 +19,8 @@ def mapping(value: object) -> Mapping[str, Any]:
 def mappings(value: object) -> Iterable[Mapping[str, Any]]:
     """The objects in a list."""
     return (item for item in value if isinstance(item, Mapping)) if isinstance(value, list) else ()
+
+
+def whole(value: object) -> int:
+    """A whole number, 0 if it is none."""
+    return value if isinstance(value, int) else 0
