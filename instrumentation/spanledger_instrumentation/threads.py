@@ -9,6 +9,9 @@ the OpenTelemetry context is carried, with scope and current span in it; other c
     multiprocessing.Process by fork             the context of `start`: a fork copies it, nothing is done here
     by spawn or forkserver, and Pool            nothing: open a `run` in the child
 
+A thread that goes on to serve others keeps the scope that it was started in: give it its work through an executor, or
+let it open a `run` for each.
+
 opentelemetry-instrumentation-threading does the first two, except for a subclass of Thread with its own `run`. Both may
 be on: the same context is then attached twice.
 """

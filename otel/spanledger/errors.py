@@ -52,6 +52,10 @@ class BudgetExceeded(SpanledgerError):  # noqa: N818  the name that the contract
         super().__init__(f"budget {refusal.budget} refused the call: {refusal.kind}")
         self.refusal = refusal
 
+    def __reduce__(self) -> tuple[type[BudgetExceeded], tuple[Refusal]]:
+        """Copies and pickles keep the refusal: workers send exceptions to their parents."""
+        return type(self), (self.refusal,)
+
     def __getattr__(self, name: str) -> object:
         """`error.budget`, `error.kind` and the other facts of the refusal."""
         if name in Refusal.__slots__:

@@ -110,8 +110,10 @@ def inside(scope: Scope, ctx: Context | None = None) -> Context:
     ctx = context.get_current() if ctx is None else ctx
     whole = scope.over(current(ctx))
     ctx = context.set_value(_KEY, whole, ctx)
+    said = baggage.get_all(ctx)
     for key, value in entries(whole).items():
-        ctx = baggage.set_baggage(key, value, ctx)
+        if said.get(key) != value:
+            ctx = baggage.set_baggage(key, value, ctx)
     return ctx
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any, Protocol
 
 import wrapt
@@ -156,17 +156,30 @@ class BodyTap(Tap):
 
 
 class _Decoder:
-    """A response's content decoder with the tap behind it: the tap sees the body as it was before compression."""
+    """A response's content decoder with the tap behind it: the tap sees the body as it was before compression.
+
+    Decoders of httpx return bytes, those of httpx2 an iterator of bytes; so does this one.
+    """
 
     def __init__(self, decoder: Any, tap: Tap) -> None:
         self._decoder = decoder
         self._tap = tap
 
-    def decode(self, data: bytes) -> bytes:
-        return self._tap.feed(self._decoder.decode(data))
+    def decode(self, data: bytes) -> bytes | Iterator[bytes]:
+        found = self._decoder.decode(data)
+        return self._tap.feed(found) if isinstance(found, bytes) else self._fed(found)
 
-    def flush(self) -> bytes:
-        return self._tap.feed(self._decoder.flush()) + self._tap.flush()
+    def flush(self) -> bytes | Iterator[bytes]:
+        found = self._decoder.flush()
+        return self._tap.feed(found) + self._tap.flush() if isinstance(found, bytes) else self._last(found)
+
+    def _fed(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        yield from filter(None, map(self._tap.feed, pieces))
+
+    def _last(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        yield from self._fed(pieces)
+        if rest := self._tap.flush():
+            yield rest
 
 
 class _Tapped(wrapt.ObjectProxy[Any]):

@@ -52,7 +52,8 @@ class PlainReader:
         return Answer(usage, text(found.get("model")), tier, attributes)
 
     def _estimate(self, found: dict[str, Any]) -> Usage:
-        said = found.get("output") if self._api == "responses" else found.get("choices")
+        said = [said_by(choice) for choice in mappings(found.get("choices"))]
+        said += [{k: v for k, v in item.items() if k not in _LABELS} for item in mappings(found.get("output"))]
         size = sum(len(piece.encode("utf-8", "replace")) for piece in texts(said))
         return estimated(self._body, -(-size // BYTES_PER_TOKEN), 0.0, given_up=False)
 
@@ -98,6 +99,16 @@ def _dimensions(body: bytes) -> int:
         return ((end - begin - 1) * 3 // 4 - padding) // 4
     end = body.find(b"]", begin)
     return body.count(b",", begin, end) + 1 if end > begin + 1 else 0
+
+
+#: Keys of messages and items that say what they are; the model has not written their values.
+_LABELS = ("role", "type", "id", "status", "call_id")
+
+
+def said_by(choice: Mapping[str, Any]) -> dict[str, Any]:
+    """What the model wrote into a choice, or into the delta of one; a legacy completion has only a text."""
+    message = mapping(choice.get("message")) or mapping(choice.get("delta"))
+    return {k: v for k, v in message.items() if k not in _LABELS} or {"text": choice.get("text")}
 
 
 def _identity(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from spanledger.call import Answer
 from spanledger.semconv import names
 from spanledger_instrumentation.openai import content
-from spanledger_instrumentation.openai.answer import PlainReader, finish, valid_json
+from spanledger_instrumentation.openai.answer import PlainReader, finish, said_by, valid_json
 from spanledger_instrumentation.openai.request import wants_json
 from spanledger_instrumentation.openai.shapes import mapping, mappings, text
 from spanledger_instrumentation.openai.usage import BYTES_PER_TOKEN, estimated, read_usage, texts
@@ -69,7 +69,7 @@ class ChatEvents:
             self._size += len(raw)
         if raw.startswith((b"data: [DONE]", b"data:[DONE]")):
             self.final = True
-        elif (not self._head and b"{" in raw) or _SAYS.search(raw):
+        elif (not self._head and b"{" in raw) or self._reasons or _SAYS.search(raw):
             found = payload(raw)
             if found is not None and self._note(found) and self.edits and not any(mark in raw for mark in _UNASKED):
                 return b""
@@ -92,9 +92,14 @@ class ChatEvents:
                 if name := text(mapping(call.get("function")).get("name")):
                     self._tools.append(name)
         self._usage = found.get("usage") or mapping(found.get("x_groq")).get("usage") or self._usage
-        last = choices == [] and found.get("usage") is not None
-        self.final = last and read_usage(self._usage) is not None
-        return last
+        self.final = choices == [] and read_usage(self._usage) is not None
+        return self._adds_nothing(found)
+
+    def _adds_nothing(self, found: dict[str, Any]) -> bool:
+        """Whether a chunk carries nothing but the usage, or stands where that should be and is malformed."""
+        if found.get("choices") or not found.keys() <= _USAGE_CHUNK:
+            return found.get("choices") == [] and found.get("usage") is not None
+        return bool(self._reasons) or found.get("usage") is not None
 
     def answer(self) -> Answer:
         """What a complete stream said; its usage is estimated from its text if it told none."""
@@ -129,6 +134,10 @@ class ChatEvents:
         return attributes
 
 
+#: What OpenAI's last chunk, the one with the usage, may hold.
+_USAGE_CHUNK = frozenset(
+    ("id", "object", "created", "model", "service_tier", "system_fingerprint", "choices", "usage", "obfuscation")
+)
 _HEAD = (
     ("id", names.GEN_AI_RESPONSE_ID),
     ("service_tier", names.OPENAI_RESPONSE_SERVICE_TIER),
@@ -138,11 +147,7 @@ _HEAD = (
 
 def _deltas(found: Mapping[str, Any]) -> list[str]:
     """The text that a chunk adds: content, reasoning, refusals, arguments of tools; or a legacy completion's text."""
-    pieces = []
-    for choice in mappings(found.get("choices")):
-        delta = mapping(choice.get("delta"))
-        said = {k: v for k, v in delta.items() if k != "role"} or {"text": choice.get("text")}
-        pieces += ["".join(texts(said))]
+    pieces = ["".join(texts(said_by(choice))) for choice in mappings(found.get("choices"))]
     return [piece for piece in pieces if piece]
 
 

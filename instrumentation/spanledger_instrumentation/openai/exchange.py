@@ -175,7 +175,7 @@ class Exchange:
         if self._endpoint.api == "responses" and self.body.get("background") is True and self._answer is not None:
             response_id = self._answer.attributes.get(names.GEN_AI_RESPONSE_ID)
             if self._answer.usage is None and isinstance(response_id, str):
-                self._background.created(response_id, self.call.span.get_span_context(), self._answer.model)
+                self._background.created(response_id, self.call.span.get_span_context(), self.call.request.model)
 
 
 def _rate_limits(headers: Mapping[str, str]) -> dict[str, int]:

@@ -32,6 +32,10 @@ class Ending:
         self._grace = grace
         self._done = False
 
+    def also(self, step: Callable[[], Any]) -> None:
+        """Close this too."""
+        self._steps.append(step)
+
     def install(self) -> None:
         """Arrange to be called at every orderly end of this process and its children."""
         atexit.register(self)

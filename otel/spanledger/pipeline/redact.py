@@ -27,7 +27,7 @@ _PATTERNS = (
     r"(?i:\b(?:api[-_]?key|password|passwd|secret|token)\b\s*[=:]\s*)[^\s,;&\"']{6,}",
     r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b",
     r"\b(?:\d{4}[ -]){3}\d{4}\b",
-    r"\b[A-Z]{2}\d{2}(?:[ ]?[A-Z0-9]{4}){3,7}\b",
+    r"\b[A-Z]{2}\d{2}(?:[ ]?[A-Z0-9]{4}){2,7}(?:[ ]?[A-Z0-9]{1,3})?\b",
 )
 SECRET = re.compile("|".join(f"(?:{p})" for p in _PATTERNS))
 _SECRET_KEY = re.compile(r"(?i)(authorization|api[-_]?key|password|passwd|secret|cookie)")

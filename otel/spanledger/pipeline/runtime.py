@@ -10,6 +10,7 @@ from typing import Any
 
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 from spanledger import config
@@ -40,6 +41,7 @@ class Runtime:
     calls: Calls
     adapters: list[Any] = field(default_factory=list)
     ending: Ending | None = None
+    closed: bool = False
 
     @classmethod
     def of(cls, settings: Settings | None = None) -> Runtime:
@@ -60,6 +62,15 @@ class Runtime:
         self.ending = Ending(steps, lambda: self.export.undelivered)
         _forget_at_fork(self)
 
+    def read_metrics(self, readers: Iterable[MetricReader]) -> None:
+        """Add readers to the meter provider. The SDK closes only those it was made with; these are closed here."""
+        _, metering = providers()
+        if metering is None or self.ending is None:
+            return
+        for reader in readers:
+            metering.add_metric_reader(reader)
+            self.ending.also(reader.shutdown)
+
     @staticmethod
     def _info(provider: TracerProvider) -> tuple[tuple[str, Any], ...]:
         found = provider.resource.attributes
@@ -75,6 +86,8 @@ class Runtime:
                 log.warning("%s: until then telemetry goes nowhere", endpoint.problem)
         if self.settings.budgets or self.settings.run_limit is not None:
             log.warning("budgets are set (SPANLEDGER_BUDGETS or COST_BUDGET_MAX) but not enforced by this version")
+        if self.settings.capture_content == "archive":
+            log.warning("SPANLEDGER_CAPTURE_CONTENT=archive keeps nothing in this version; use span or off")
         if self.settings.prices:
             log.warning("SPANLEDGER_PRICES is set but overrides are not read by this version")
 
@@ -94,7 +107,8 @@ class Runtime:
         self.adapters.append(adapter)
 
     def shutdown(self) -> None:
-        """Take the adapters off, send what is waiting for at most two seconds, and stop."""
+        """Take the adapters off, send what is waiting for at most two seconds, and stop. There is no way back."""
+        self.closed = True
         for adapter in self.adapters:
             with contained("shutdown"):
                 adapter.uninstall()

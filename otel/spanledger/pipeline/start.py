@@ -26,8 +26,9 @@ class _Current:
 
 
 def current() -> Runtime | None:
-    """The runtime that the environment or `init` has set up, None before that."""
-    return _Current.runtime
+    """The runtime that the environment or `init` has set up; None before that, and once it was shut down."""
+    found = _Current.runtime
+    return None if found is None or found.closed else found
 
 
 def defaults() -> None:
@@ -68,10 +69,7 @@ class SpanledgerConfigurator(_OTelSDKConfigurator):
         if adopt(runtime):
             for exporter in span_exporters():
                 runtime.export.join(exporter)
-            _, metering = providers()
-            if metering is not None:
-                for reader in metric_readers():
-                    metering.add_metric_reader(reader)
+            runtime.read_metrics(metric_readers())
 
 
 def adopt(runtime: Runtime) -> bool:

@@ -256,7 +256,7 @@ def test_embeddings_in_a_batch_cost_half() -> None:
         (provider.id, model.id, spelling)
         for provider in providers
         for model in provider.models
-        for spelling in overlay.CONFIRMED.get(model.id, ())
+        for spelling in sorted(overlay.CONFIRMED.get(model.id, ()))
         if model.is_match(spelling)
     ],
 )

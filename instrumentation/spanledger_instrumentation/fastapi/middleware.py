@@ -1,0 +1,131 @@
+"""The scope of one request or WebSocket connection, laid around everything that the app does for it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from opentelemetry import context, propagate, trace
+from opentelemetry.context import Context
+from opentelemetry.propagators.textmap import Getter
+from opentelemetry.trace import SpanKind
+
+from spanledger import scope
+from spanledger.errors import contained
+from spanledger.scope import Held, Scope
+
+Message = MutableMapping[str, Any]
+Connection = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Connection, Receive, Send], Awaitable[None]]
+
+#: Stands in an ASGI connection whose scope has been laid; an app that is mounted in another finds it there.
+LAID = "spanledger"
+#: Longest id that is taken from a header, in characters.
+LONGEST = 256
+_HEADERS = {"x-tenant-id": "tenant", "x-user-id": "user", "x-session-id": "session", "x-request-id": "request"}
+
+
+class HeaderGetter(Getter[Connection]):
+    """Reads the headers of an ASGI connection as text. Of a header that comes twice all values are given, in order."""
+
+    def get(self, carrier: Connection, key: str) -> list[str] | None:
+        """All values of a header, None if it did not come."""
+        wanted = key.lower().encode("latin-1", "replace")
+        found = [_text(value) for name, value in carrier.get("headers") or () if bytes(name).lower() == wanted]
+        return found or None
+
+    def keys(self, carrier: Connection) -> list[str]:
+        """The names of the headers."""
+        return [_text(name) for name, _ in carrier.get("headers") or ()]
+
+
+HEADERS = HeaderGetter()
+
+
+def _text(value: bytes) -> str:
+    """HTTP says latin-1, and people send UTF-8."""
+    try:
+        return bytes(value).decode()
+    except UnicodeDecodeError:
+        return bytes(value).decode("latin-1")
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Which of a sender's claims about who pays are believed."""
+
+    baggage: bool = False
+    headers: bool = False
+
+    def claims(self, connection: Connection) -> Scope:
+        """What the sender says and may say. A header, set at our own door, goes before baggage from far away."""
+        claimed = scope.EMPTY
+        if self.baggage:
+            claimed = scope.from_baggage(propagate.extract(connection, Context(), HEADERS))
+        return _from_headers(connection).over(claimed) if self.headers else claimed
+
+
+def _from_headers(connection: Connection) -> Scope:
+    """Of a header that comes twice the last value counts: a gateway that adds its own adds it at the end."""
+    found: dict[str, Any] = {}
+    for header, name in _HEADERS.items():
+        values = HEADERS.get(connection, header) or [""]
+        found[name] = "".join(c for c in values[-1] if c.isprintable()).strip()[:LONGEST] or None
+    return Scope(**found)
+
+
+class ScopeMiddleware:
+    """Lays the scope of a request over all that the app does for it, its background tasks and streamed body included.
+
+    Sits inside the middleware that opens the server span. Where nobody named a run, the request is one: its id comes
+    from trace and span, so that it can be found again, or is made up where there is no span.
+    """
+
+    def __init__(self, app: App, trust: Trust) -> None:
+        self.app = app
+        self.trust: Trust | None = trust
+
+    async def __call__(self, connection: Connection, receive: Receive, send: Send) -> None:
+        """Pass the request on, inside its scope."""
+        ctx = self._context(connection)
+        if ctx is None:
+            return await self.app(connection, receive, send)
+        held = Held(ctx)
+        try:
+            await self.app(connection, receive, send)
+        finally:
+            held.release()
+
+    def off(self) -> None:
+        """From now on pass everything on untouched."""
+        self.trust = None
+
+    def _context(self, connection: Connection) -> Context | None:
+        if self.trust is None or connection["type"] not in ("http", "websocket") or LAID in connection:
+            return None
+        with contained("fastapi"):
+            connection[LAID] = True
+            return self._lay(self.trust.claims(connection))
+        return None
+
+    @staticmethod
+    def _lay(claimed: Scope) -> Context:
+        here = context.get_current()
+        span = trace.get_current_span(here)
+        found = claimed.over(scope.current(here))
+        if found.run is None:
+            found = replace(found, run=_run_of(span))
+        if span.is_recording() and getattr(span, "kind", None) is SpanKind.SERVER:
+            span.set_attributes(found.attributes())
+        return scope.inside(found, scope.without_baggage(here))
+
+
+def _run_of(span: trace.Span) -> str:
+    known = span.get_span_context()
+    if known.is_valid:
+        return f"{known.trace_id:032x}-{known.span_id:016x}"
+    return f"req-{uuid.uuid4().hex[:12]}"

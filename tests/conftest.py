@@ -1,0 +1,80 @@
+"""What all tests share: telemetry kept in memory, a simulated provider, clients, and a watch over our own failures."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+
+import httpx2
+import openai
+import pytest
+from opentelemetry import context
+from tests.support.telemetry import Telemetry
+from tests.support.telemetry import telemetry as new_telemetry
+
+from provider import Provider, serve
+from spanledger.errors import Contained
+from spanledger_instrumentation.openai import OpenAIAdapter
+
+
+@pytest.fixture
+def failures() -> Counter[tuple[str, str]]:
+    """Failures of ours by component and class; a test that asks for it expects some."""
+    return Contained.counts
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_ours_fails(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A failure of ours never reaches the app, so each test looks for it where it is counted."""
+    Contained.counts.clear()
+    yield
+    counted = dict(Contained.counts)
+    Contained.counts.clear()
+    if "failures" not in request.fixturenames:
+        assert counted == {}, "spanledger contained failures of its own"
+
+
+@pytest.fixture
+def telemetry() -> Iterator[Telemetry]:
+    """A runtime on providers of its own, without adapters. The context must be as it was when the test is over."""
+    before = context.get_current()
+    made = new_telemetry()
+    yield made
+    made.runtime.shutdown()
+    assert context.get_current() is before, "a context was left attached"
+
+
+@pytest.fixture
+def metered(telemetry: Telemetry) -> Iterator[Telemetry]:
+    """The same with the OpenAI client instrumented."""
+    adapter = OpenAIAdapter(telemetry.calls)
+    adapter.install()
+    yield telemetry
+    adapter.uninstall()
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[Provider]:
+    """A simulated provider on loopback."""
+    with serve() as running:
+        yield running
+
+
+@pytest.fixture
+def key() -> str:
+    """An API key of this test alone: the provider bills by key."""
+    return f"sk-{uuid.uuid4().hex}"
+
+
+@pytest.fixture(scope="session")
+def http() -> Iterator[httpx2.Client]:
+    """Connections that all clients share: to make them takes longer than most tests."""
+    with httpx2.Client(verify=False, timeout=30) as shared:
+        yield shared
+
+
+@pytest.fixture
+def client(provider: Provider, key: str, http: httpx2.Client) -> openai.OpenAI:
+    """A client that does not retry."""
+    return openai.OpenAI(base_url=provider.base_url, api_key=key, max_retries=0, http_client=http)

@@ -1,0 +1,96 @@
+"""The end of the chain: every exporter gets every sampled span, and what did not arrive is counted."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from spanledger.pipeline.export import FanOut
+from spanledger.pipeline.lifecycle import Ending
+
+
+class Failing(SpanExporter):
+    """Delivers nothing."""
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return SpanExportResult.FAILURE
+
+
+def provider(fan: FanOut) -> TracerProvider:
+    made = TracerProvider(shutdown_on_exit=False)
+    made.add_span_processor(fan)
+    return made
+
+
+def test_every_exporter_gets_every_span() -> None:
+    fan, exporters = FanOut(), [InMemorySpanExporter(), InMemorySpanExporter()]
+    for exporter in exporters:
+        fan.join(exporter)
+    made = provider(fan)
+    made.get_tracer("x").start_span("a").end()
+    made.force_flush()
+    assert [[span.name for span in exporter.get_finished_spans()] for exporter in exporters] == [["a"], ["a"]]
+    assert fan.undelivered == 0
+    made.shutdown()
+
+
+def test_a_span_that_did_not_arrive_is_counted() -> None:
+    fan = FanOut()
+    fan.join(Failing())
+    fan.join(InMemorySpanExporter())
+    made = provider(fan)
+    made.get_tracer("x").start_span("a").end()
+    made.force_flush()
+    assert fan.undelivered == 1
+    made.shutdown()
+
+
+def test_without_an_exporter_nothing_is_undelivered() -> None:
+    fan = FanOut()
+    made = provider(fan)
+    made.get_tracer("x").start_span("a").end()
+    assert fan.undelivered == 0
+    made.shutdown()
+
+
+def test_a_child_begins_with_a_count_of_its_own() -> None:
+    fan = FanOut()
+    fan.join(Failing())
+    made = provider(fan)
+    made.get_tracer("x").start_span("a").end()
+    made.force_flush()
+    fan.forked()
+    assert fan.undelivered == 0
+    made.shutdown()
+
+
+def test_an_end_closes_everything_once() -> None:
+    closed: list[str] = []
+    ending = Ending([lambda: closed.append("a"), lambda: closed.append("b")], lambda: 0)
+    ending()
+    ending()
+    assert sorted(closed) == ["a", "b"]
+
+
+def test_an_end_waits_no_longer_than_its_grace_and_says_what_is_lost(caplog: pytest.LogCaptureFixture) -> None:
+    began = time.monotonic()
+    Ending([lambda: time.sleep(3)], lambda: 7, grace=0.1)()
+    assert time.monotonic() - began < 1
+    assert "7 spans could not be delivered within 0.1 s" in caplog.text
+
+
+def test_a_step_that_fails_does_not_keep_the_others(failures: Counter[tuple[str, str]]) -> None:
+    closed: list[str] = []
+
+    def broken() -> None:
+        raise LookupError
+
+    Ending([broken, lambda: closed.append("a")], lambda: 0)()
+    assert closed == ["a"]
+    assert failures == {("shutdown", "LookupError"): 1}

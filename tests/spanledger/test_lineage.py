@@ -1,0 +1,75 @@
+"""Which spans enclose which, whose run it is, and what settled below each."""
+
+from __future__ import annotations
+
+from spanledger.lineage import Facts, Lineage
+from spanledger.usage import Usage
+
+PAID = Facts("chat", "openai", usage=Usage(input=10, output=2), cost=7)
+
+
+def test_a_call_settles_into_every_span_around_it() -> None:
+    lineage = Lineage()
+    lineage.opened(1, None, "run")
+    lineage.opened(2, 1, None)
+    lineage.opened(3, 2, None)
+    call = lineage.closed(3)
+    assert call is not None
+    lineage.settle(call, PAID)
+    found = [lineage.closed(span) for span in (2, 1)]
+    assert [(n.cost, n.input, n.output) for n in found if n] == [(7, 10, 2), (7, 10, 2)]
+    assert len(lineage) == 0
+
+
+def test_a_call_settles_through_a_span_that_has_ended_before_it() -> None:
+    lineage = Lineage()
+    lineage.opened(1, None, None)
+    lineage.opened(2, 1, None)
+    lineage.opened(3, 2, None)
+    lineage.closed(2)
+    call = lineage.closed(3)
+    assert call is not None
+    lineage.settle(call, PAID)
+    top = lineage.closed(1)
+    assert top is not None
+    assert top.cost == 7
+
+
+def test_a_call_of_unknown_cost_settles_its_tokens() -> None:
+    lineage = Lineage()
+    lineage.opened(1, None, None)
+    lineage.opened(2, 1, None)
+    call = lineage.closed(2)
+    assert call is not None
+    lineage.settle(call, Facts("chat", "openai", usage=Usage(input=3)))
+    top = lineage.open(1)
+    assert top is not None
+    assert (top.cost, top.input) == (0, 3)
+
+
+def test_a_run_holds_for_all_spans_below_unless_one_begins_another() -> None:
+    lineage = Lineage()
+    lineage.opened(1, None, "outer")
+    lineage.opened(2, 1, None)
+    lineage.opened(3, 2, "inner")
+    assert [lineage.run_of(span) for span in (1, 2, 3, 4)] == ["outer", "outer", "inner", None]
+
+
+def test_spans_that_never_end_are_forgotten_oldest_first() -> None:
+    lineage = Lineage(limit=3)
+    for span in range(1, 6):
+        lineage.opened(span, None, None)
+    assert [lineage.open(span) is not None for span in range(1, 6)] == [False, False, True, True, True]
+
+
+def test_facts_of_a_span_that_is_not_open_are_dropped() -> None:
+    lineage = Lineage()
+    lineage.metered(9, PAID)
+    assert lineage.closed(9) is None
+
+
+def test_a_child_process_knows_none_of_the_spans() -> None:
+    lineage = Lineage()
+    lineage.opened(1, None, None)
+    lineage.forget()
+    assert len(lineage) == 0

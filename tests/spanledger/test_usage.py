@@ -1,0 +1,87 @@
+"""Usage holds parts within wholes, and says where a provider contradicted itself."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spanledger.semconv import names
+from spanledger.usage import PLAUSIBLE, Usage, count
+
+COUNTS = [f.name for f in fields(Usage) if f.type == "int"]
+usages = st.builds(Usage, **{name: st.integers(-(10**6), 10**12) for name in COUNTS})
+
+
+@given(usages)
+def test_checked_usage_has_no_part_larger_than_its_whole(usage: Usage) -> None:
+    checked = usage.checked()
+    assert checked.input >= max(checked.cache_read + checked.cache_write, checked.input_audio, checked.input_image)
+    assert checked.output >= max(checked.reasoning, checked.output_audio, checked.output_image)
+    assert min(getattr(checked, name) for name in COUNTS) >= 0
+
+
+@given(usages)
+def test_checked_usage_never_claims_less_than_was_told(usage: Usage) -> None:
+    checked = usage.checked()
+    assert all(getattr(checked, name) >= getattr(usage, name) for name in COUNTS)
+
+
+@given(usages)
+def test_only_what_was_changed_is_suspect_and_checking_twice_changes_nothing(usage: Usage) -> None:
+    checked = usage.checked()
+    assert checked.suspect == (checked != usage)
+    assert checked.checked() == checked
+
+
+def test_consistent_usage_is_the_very_same() -> None:
+    usage = Usage(input=10, output=5, cache_read=4, cache_write=6, reasoning=5)
+    assert usage.checked() is usage
+
+
+@pytest.mark.parametrize(("tokens", "plausible"), [(PLAUSIBLE, True), (PLAUSIBLE + 1, False)])
+def test_usage_is_plausible_up_to_a_bound(tokens: int, plausible: bool) -> None:
+    assert Usage(input=tokens).plausible is plausible
+    assert Usage(output=tokens).plausible is plausible
+
+
+def test_parts_that_are_zero_are_left_out_of_the_attributes() -> None:
+    assert Usage(input=3).attributes() == {
+        names.GEN_AI_USAGE_INPUT_TOKENS: 3,
+        names.GEN_AI_USAGE_OUTPUT_TOKENS: 0,
+    }
+
+
+def test_all_parts_and_flags_become_attributes() -> None:
+    usage = Usage(input=9, output=4, cache_read=1, cache_write=2, reasoning=3, estimated=True, suspect=True)
+    assert usage.attributes() == {
+        names.GEN_AI_USAGE_INPUT_TOKENS: 9,
+        names.GEN_AI_USAGE_OUTPUT_TOKENS: 4,
+        names.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS: 1,
+        names.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS: 2,
+        names.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS: 3,
+        names.SPANLEDGER_USAGE_ESTIMATED: True,
+        names.SPANLEDGER_USAGE_SUSPECT: True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (3, 3),
+        (3.9, 3),
+        (-2, -2),
+        (10**30, 10**30),
+        ("3", 0),
+        (None, 0),
+        (True, 0),
+        (math.nan, 0),
+        (math.inf, 0),
+        ([3], 0),
+    ],
+)
+def test_a_count_is_a_whole_number_or_nothing(value: object, found: int) -> None:
+    assert count(value) == found

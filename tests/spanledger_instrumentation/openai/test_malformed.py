@@ -1,0 +1,159 @@
+"""Answers that are not what was promised: the app gets the same value or the same exception as without us."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+from tests.support.asking import EMBED, MODEL, said
+from tests.support.scripted import client_of, completion
+from tests.support.telemetry import Telemetry
+
+from provider import Provider, Settings, serve
+from spanledger.semconv import names
+from spanledger_instrumentation.openai import OpenAIAdapter
+
+FAULTS = [
+    "usage_null", "usage_missing", "usage_list", "usage_strings", "usage_words", "usage_floats", "usage_nulls",
+    "usage_negative", "usage_huge", "choices_empty", "choices_missing", "model_null", "wrong_shape", "invalid_json",
+    "html", "empty", "sse_garbage", "no_done", "disconnect", "stream_error", "400", "401", "404", "429", "500", "503",
+]  # fmt: skip
+
+
+Twins = tuple[Provider, Provider]
+
+
+@pytest.fixture(scope="module")
+def twins() -> Iterator[Twins]:
+    """Two providers whose clock stands still: one answers to the app as it is, one to the app with us, alike."""
+    still = Settings(clock=lambda: 1_700_000_000.0)
+    with serve(still) as bare, serve(still) as ours:
+        yield bare, ours
+
+
+def shown(value: Any) -> Any:
+    """A value as far as it can be compared between two requests: without its identity."""
+    if not hasattr(value, "model_dump"):
+        return value
+    return type(value).__name__, _nameless(value.model_dump(warnings=False))
+
+
+def _nameless(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {k: _nameless(v) for k, v in node.items() if k not in ("id", "item_id", "obfuscation")}
+    return [_nameless(item) for item in node] if isinstance(node, list) else node
+
+
+def outcome(call: Callable[[], Any]) -> Any:
+    """What an app sees of a call: its value, its chunks, its exception."""
+    seen: list[Any] = []
+    try:
+        value = call()
+        if isinstance(value, openai.Stream):
+            seen += [shown(chunk) for chunk in value]
+        else:
+            seen.append(shown(value))
+    except Exception as error:  # noqa: BLE001
+        seen.append((type(error), str(error).partition("req_")[0]))
+    return seen
+
+
+async def async_outcome(call: Callable[[openai.AsyncOpenAI], Any], client: openai.AsyncOpenAI) -> Any:
+    """The same for coroutines."""
+    seen: list[Any] = []
+    async with client:
+        try:
+            seen += [shown(chunk) async for chunk in await call(client)]
+        except Exception as error:  # noqa: BLE001
+            seen.append((type(error), str(error).partition("req_")[0]))
+    return seen
+
+
+KINDS: dict[str, Callable[[openai.OpenAI, str], Any]] = {
+    "chat": lambda c, t: c.chat.completions.create(model=MODEL, messages=said(t)),
+    "chat stream": lambda c, t: c.chat.completions.create(model=MODEL, messages=said(t), stream=True),
+    "chat stream, asked": lambda c, t: c.chat.completions.create(
+        model=MODEL, messages=said(t), stream=True, stream_options={"include_usage": True}
+    ),
+    "chat raw": lambda c, t: c.chat.completions.with_raw_response.create(model=MODEL, messages=said(t)).parse(),
+    "responses": lambda c, t: c.responses.create(model=MODEL, input=t),
+    "responses stream": lambda c, t: c.responses.create(model=MODEL, input=t, stream=True),
+    "embeddings": lambda c, t: c.embeddings.create(model=EMBED, input=t, dimensions=8),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_malformed_answer_has_the_same_outcome(
+    kind: str, fault: str, twins: Twins, telemetry: Telemetry, http: httpx2.Client
+) -> None:
+    text = f"<<fault={fault}>> How are you?"
+    bare, watched = (openai.OpenAI(base_url=p.base_url, api_key="sk-x", max_retries=0, http_client=http) for p in twins)
+    without = outcome(lambda: KINDS[kind](bare, text))
+    adapter = OpenAIAdapter(telemetry.calls)
+    adapter.install()
+    try:
+        ours = outcome(lambda: KINDS[kind](watched, text))
+    finally:
+        adapter.uninstall()
+    assert _without_surplus(kind, fault, ours) == without
+    assert telemetry.one
+
+
+def _without_surplus(kind: str, fault: str, seen: list[Any]) -> list[Any]:
+    """Where every event is of no known shape, the one that came with the usage cannot be told from the others."""
+    return seen[1:] if (kind, fault) == ("chat stream", "wrong_shape") else seen
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_malformed_async_stream_has_the_same_outcome(fault: str, twins: Twins, telemetry: Telemetry) -> None:
+    messages = said(f"<<fault={fault}>> How are you?")
+
+    def see(provider: Provider) -> Any:
+        http = httpx2.AsyncClient(verify=False)
+        client = openai.AsyncOpenAI(base_url=provider.base_url, api_key="sk-x", max_retries=0, http_client=http)
+        ask = lambda c: c.chat.completions.create(model=MODEL, messages=messages, stream=True)  # noqa: E731
+        return asyncio.run(async_outcome(ask, client))
+
+    without = see(twins[0])
+    adapter = OpenAIAdapter(telemetry.calls)
+    adapter.install()
+    try:
+        ours = see(twins[1])
+    finally:
+        adapter.uninstall()
+    assert _without_surplus("chat stream", fault, ours) == without
+    assert telemetry.one
+
+
+ODD: list[tuple[str, Any]] = [
+    ("a list", [1, 2]),
+    ("a string", "hello"),
+    ("a number", 7),
+    ("null", None),
+    ("choices of numbers", completion() | {"choices": [1, None, "x"]}),
+    ("a message that is a list", completion() | {"choices": [{"message": [1]}]}),
+    ("tool calls that are a number", completion() | {"choices": [{"message": {"tool_calls": 7}}]}),
+    ("details that are a string", completion(usage={"prompt_tokens": 1, "prompt_tokens_details": "x"})),
+    ("infinite usage", completion(usage={"prompt_tokens": 1e400, "completion_tokens": 1})),
+    ("true usage", completion(usage={"prompt_tokens": True, "completion_tokens": 1})),
+    ("a cost that is a word", completion(usage={"prompt_tokens": 1, "completion_tokens": 1, "cost": "much"})),
+    ("a model that is a number", completion() | {"model": 7}),
+    ("an id that is an object", completion() | {"id": {}}),
+    ("a surrogate", completion() | {"choices": [{"message": {"content": "\udc80"}}]}),
+]
+
+
+@pytest.mark.parametrize(("_name", "document"), ODD, ids=[name for name, _ in ODD])
+def test_a_body_of_any_shape_is_an_answer(metered: Telemetry, _name: str, document: Any) -> None:
+    body = json.dumps(document).encode()
+    with client_of(
+        lambda _: httpx2.Response(200, headers={"content-type": "application/json"}, content=body)
+    ) as client:
+        client.chat.completions.with_raw_response.create(model=MODEL, messages=said())
+    assert metered.attributes[names.GEN_AI_OPERATION_NAME] == "chat"
