@@ -1,4 +1,4 @@
-"""The main job: a script that knows nothing of spanledger, environment variables, the real collector, Jaeger, Prometheus."""
+"""The main job: a script without our name, environment variables, and a real collector, Jaeger and Prometheus."""
 
 import json
 import math
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import provider
 import pytest
 from tests.stack.clients import Jaeger, Prometheus, Stack, eventually
+
+import provider
 
 pytestmark = pytest.mark.xdist_group("stack")
 

@@ -1,0 +1,1 @@
+"""`make demo`: the recommender, instrumented by environment variables alone, and what that shows."""

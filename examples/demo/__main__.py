@@ -1,0 +1,11 @@
+"""`python examples/demo` and, from `examples`, `python -m demo`."""
+
+import sys
+from pathlib import Path
+
+if not __package__:  # started as a folder: its parent is what must be on the path
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from demo.cli import main
+
+sys.exit(main())

@@ -1,0 +1,11 @@
+"""`python examples/provider` and, from `examples`, `python -m provider`."""
+
+import sys
+from pathlib import Path
+
+if not __package__:  # started as a folder: its parent is what must be on the path
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from provider.cli import main
+
+sys.exit(main())
