@@ -37,13 +37,15 @@ class Adapter:
         self.calls = calls
         self.points: list[PatchPoint] = []
         self._undo: list[Callable[[], None]] = []
+        self._withdrawn = False
 
     def install(self) -> None:
         """Register the import hooks. Imports nothing."""
         raise NotImplementedError
 
     def uninstall(self) -> None:
-        """Put everything back that was wrapped."""
+        """Put everything back that was wrapped, and withdraw the hooks whose library was never imported."""
+        self._withdrawn = True
         while self._undo:
             self._undo.pop()()
         for point in self.points:
@@ -61,8 +63,9 @@ class Adapter:
         """Call `do` with the module as soon as it has been imported, or now if it has been."""
 
         def contained_do(imported: ModuleType) -> None:
-            with contained(self.library):
-                do(imported)
+            if not self._withdrawn:
+                with contained(self.library):
+                    do(imported)
 
         if module in sys.modules:
             contained_do(sys.modules[module])

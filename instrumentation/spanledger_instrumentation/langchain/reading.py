@@ -55,8 +55,7 @@ class Graph:
     inner: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """A chain run as it starts."""
 
     name: str | None
@@ -68,6 +67,8 @@ class Start:
     @property
     def labels(self) -> Labels:
         """What its metadata says, inherited or not."""
+        if not self.metadata:
+            return NO_LABELS
         return Labels(
             _first(self.metadata, AGENT_KEYS), text(self.metadata, "workflow_name"), conversation_of(self.metadata)
         )
@@ -81,7 +82,7 @@ def text(entries: Entries, key: str) -> str | None:
 
 def _first(entries: Entries, keys: Sequence[str]) -> str | None:
     for key in keys:
-        if (value := text(entries, key)) is not None:
+        if key in entries and (value := text(entries, key)) is not None:
             return value
     return None
 

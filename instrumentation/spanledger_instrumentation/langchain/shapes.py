@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from spanledger.scope import EMPTY, Scope
 from spanledger.semconv import names
@@ -40,8 +41,7 @@ class Rank(IntEnum):
     AGENT = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """A span to be: its name and attributes, and what is new in the scope of the calls below it."""
 
     name: str
