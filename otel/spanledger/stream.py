@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import wrapt
 
 from spanledger.call import Answer, Call
-from spanledger.errors import contained
+from spanledger.errors import contained, failed
 
 _BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 #: A body that is no event stream is kept for reading up to this size, in bytes.
@@ -87,19 +87,25 @@ class EventTap(Tap):
         super().__init__(call, reader)
         self._reader = reader
         self._rest = b""
+        self._begun = False
 
     def feed(self, data: bytes) -> bytes:
         """Bytes from the provider; returns the bytes for the app."""
         if not data:
             return data
         held = self._rest
-        with contained("stream"):
-            self._call.first_chunk()
+        try:
+            if not self._begun:
+                self._begun = True
+                self._call.first_chunk()
             out = self._events(held + data if held else data)
-            self._end_if_final()
-            return out if self._reader.edits else data
-        self._rest = b""
-        return held + data if self._reader.edits else data
+            if self._reader.final or self._reader.error is not None:
+                self._end()
+        except Exception as error:  # noqa: BLE001  contained, without the cost of a context for every chunk
+            failed("stream", error)
+            self._rest = b""
+            out = held + data
+        return out if self._reader.edits else data
 
     def _events(self, data: bytes) -> bytes:
         if data.endswith(b"\n\n") and data.find(b"\n\n") == len(data) - 2 and b"\r" not in data:
@@ -112,11 +118,13 @@ class EventTap(Tap):
         self._rest = data[begin:]
         return b"".join(out)
 
-    def _end_if_final(self) -> None:
+    def _end(self) -> None:
         reader = self._reader
+        if self._call.ended:
+            return
         if reader.error is not None:
             self._call.fail(reader.error, reader.partial(self._call.elapsed))
-        elif reader.final:
+        else:
             self._call.succeed(reader.answer())
 
     def flush(self) -> bytes:
@@ -126,8 +134,7 @@ class EventTap(Tap):
             with contained("stream"):
                 rest = self._reader.event(rest)
         with contained("stream"):
-            self._end_if_final()
-            self._call.succeed(self._reader.answer())
+            self._end()
         return rest if self._reader.edits else b""
 
 

@@ -21,8 +21,9 @@ from opentelemetry.metrics import NoOpMeterProvider
 
 from spanledger.call import Calls
 from spanledger.errors import contained, log
+from spanledger.scope import Held
 from spanledger_instrumentation.adapter import Adapter
-from spanledger_instrumentation.fastapi.middleware import LAID, App, ScopeMiddleware, Trust
+from spanledger_instrumentation.fastapi.middleware import KEY, App, ScopeMiddleware, Serving, Trust
 
 Serve = Callable[..., Awaitable[None]]
 
@@ -60,15 +61,21 @@ class FastAPIAdapter(Adapter):
         return self._serve(wrapped, app, args, kwargs)
 
     async def _serve(self, wrapped: Serve, app: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        connection = args[0] if args else kwargs["scope"]
         if app.middleware_stack is None:
-            connection = args[0] if args else kwargs.get("scope", {})
             with contained(self.library):
-                self._instrument(app, mounted=LAID in connection)
+                self._instrument(app, mounted=KEY in connection)
             app.middleware_stack = app.build_middleware_stack()  # as this very call would do
         if app.middleware_stack not in self._prepared:
             with contained(self.library):
                 self._insert(app)
-        await wrapped(*args, **kwargs)
+        if KEY in connection or connection["type"] not in ("http", "websocket"):
+            return await wrapped(*args, **kwargs)
+        held = Held(Serving.of(connection).outside)
+        try:
+            await wrapped(*args, **kwargs)
+        finally:
+            held.release()
 
     def _insert(self, app: Any) -> None:
         """Put the scope into the middleware stack, directly inside what opens the server span."""

@@ -22,8 +22,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Connection, Receive, Send], Awaitable[None]]
 
-#: Stands in an ASGI connection whose scope has been laid; an app that is mounted in another finds it there.
-LAID = "spanledger"
+#: Under this key an ASGI connection holds its `Serving`; an app that is mounted in another finds it there.
+KEY = "spanledger"
+_SERVING = context.create_key("spanledger-serving")
 #: Longest id that is taken from a header, in characters.
 LONGEST = 256
 _HEADERS = {"x-tenant-id": "tenant", "x-user-id": "user", "x-session-id": "session", "x-request-id": "request"}
@@ -78,6 +79,32 @@ def _from_headers(connection: Connection) -> Scope:
     return Scope(**found)
 
 
+@dataclass(slots=True)
+class Serving:
+    """One request or WebSocket connection while it is served, and the context that it came in."""
+
+    client: object
+    server: object
+    outside: Context
+    laid: bool = False
+
+    @classmethod
+    def of(cls, connection: Connection) -> Serving:
+        """The serving of a connection that has just come in, remembered in it.
+
+        A server may begin a pipelined request inside the context of the one before it on the same socket (uvicorn
+        does, unless told to reset context variables). That one's tenant is not to pay for it: it came in where the
+        first one did. A request that an app sends to itself in process is no such case, and belongs to its sender.
+        """
+        here = context.get_current()
+        before = context.get_value(_SERVING, here)
+        client, server = connection.get("client"), connection.get("server")
+        if isinstance(before, Serving) and (before.client, before.server) == (client, server):
+            here = before.outside
+        connection[KEY] = serving = cls(client, server, here)
+        return serving
+
+
 class ScopeMiddleware:
     """Lays the scope of a request over all that the app does for it, its background tasks and streamed body included.
 
@@ -105,11 +132,12 @@ class ScopeMiddleware:
         self.trust = None
 
     def _context(self, connection: Connection) -> Context | None:
-        if self.trust is None or connection["type"] not in ("http", "websocket") or LAID in connection:
+        serving = connection.get(KEY)
+        if self.trust is None or not isinstance(serving, Serving) or serving.laid:
             return None
         with contained("fastapi"):
-            connection[LAID] = True
-            return self._lay(self.trust.claims(connection))
+            serving.laid = True
+            return context.set_value(_SERVING, serving, self._lay(self.trust.claims(connection)))
         return None
 
     @staticmethod

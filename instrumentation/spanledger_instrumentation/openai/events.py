@@ -24,7 +24,6 @@ KEPT = 4 * 1024 * 1024
 _NULL_USAGE = re.compile(rb',\s*"usage"\s*:\s*null|"usage"\s*:\s*null\s*,\s*')
 #: Marks of servers that send the chunk with nothing but the usage unasked (seen in recorded streams of Novita).
 _UNASKED = (b'"sla_metrics"',)
-_SAYS = re.compile(rb'"finish_reason"\s*:\s*"|"name"\s*:\s*"|"usage"\s*:\s*[^n\s]|"error"\s*:\s*[{"]')
 
 
 class StreamError(Exception):
@@ -39,6 +38,26 @@ def payload(event: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
+
+
+def _tells(raw: bytes) -> bool:
+    """Whether a chunk may hold more than text. Cheap, because every chunk is asked; errs on the side of reading.
+
+    Inside a JSON string a quoted key cannot stand: its quotes would be escaped.
+    """
+    return (
+        b'"name"' in raw
+        or b'"error"' in raw
+        or (b'"finish_reason"' in raw and b'"finish_reason":null' not in raw and b'"finish_reason": null' not in raw)
+        or (b'"usage"' in raw and b'"usage":null' not in raw and b'"usage": null' not in raw)
+    )
+
+
+def _without_null_usage(raw: bytes) -> bytes:
+    for null in (b',"usage":null', b', "usage": null'):
+        if null in raw:
+            return raw.replace(null, b"", 1)
+    return _NULL_USAGE.sub(b"", raw, count=1)
 
 
 class ChatEvents:
@@ -69,12 +88,12 @@ class ChatEvents:
             self._size += len(raw)
         if raw.startswith((b"data: [DONE]", b"data:[DONE]")):
             self.final = True
-        elif (not self._head and b"{" in raw) or self._reasons or _SAYS.search(raw):
+        elif (not self._head and b"{" in raw) or self._reasons or _tells(raw):
             found = payload(raw)
             if found is not None and self._note(found) and self.edits and not any(mark in raw for mark in _UNASKED):
                 return b""
         if self.edits and b'"usage"' in raw and (b'"system_fingerprint"' in raw or b'"service_tier"' in raw):
-            return _NULL_USAGE.sub(b"", raw, count=1)
+            return _without_null_usage(raw)
         return raw
 
     def _note(self, found: dict[str, Any]) -> bool:
