@@ -37,7 +37,7 @@ class Adapter:
         self.calls = calls
         self.points: list[PatchPoint] = []
         self._undo: list[Callable[[], None]] = []
-        self._withdrawn = False
+        self._epoch = 0
 
     def install(self) -> None:
         """Register the import hooks. Imports nothing."""
@@ -45,7 +45,7 @@ class Adapter:
 
     def uninstall(self) -> None:
         """Put everything back that was wrapped, and withdraw the hooks whose library was never imported."""
-        self._withdrawn = True
+        self._epoch += 1
         while self._undo:
             self._undo.pop()()
         for point in self.points:
@@ -61,9 +61,10 @@ class Adapter:
 
     def when_imported(self, module: str, do: Callable[[ModuleType], None]) -> None:
         """Call `do` with the module as soon as it has been imported, or now if it has been."""
+        epoch = self._epoch
 
         def contained_do(imported: ModuleType) -> None:
-            if not self._withdrawn:
+            if epoch == self._epoch:
                 with contained(self.library):
                     do(imported)
 

@@ -1,24 +1,26 @@
 """The life of one call to a model: from the moment the app asks for it until what it used is known.
 
-An adapter starts a `Call`, tells it what happens, and ends it exactly once, by `succeed`, `fail` or `abandon`. The call
-owns its span: it prices what was used before the span ends, because an ended span takes no attributes.
+An adapter starts a `Call`, tells it what happens, and ends it exactly once, by `succeed` or `fail`. The call owns its
+span: it prices what was used before the span ends, because an ended span takes no attributes.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from opentelemetry import context, trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from spanledger import scope
+from spanledger.afterwards import Afterwards
 from spanledger.config import Settings
 from spanledger.errors import BudgetExceeded, contained
 from spanledger.lineage import Facts, Lineage
@@ -53,6 +55,8 @@ class Answer:
     model: str | None = None
     tier: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    error: BaseException | None = None
+    """What the provider says went wrong, in an answer that HTTP calls a success."""
 
 
 NOTHING = Answer()
@@ -80,6 +84,9 @@ class Calls:
         self.book = book
         self.lineage = lineage
         self.clock = clock
+        self.afterwards = Afterwards()
+        #: Streams under way, each with a `closed` that settles it: for the end of the process.
+        self.streams: WeakSet[Any] = WeakSet()
         self._provider = provider
 
     @cached_property
@@ -87,10 +94,15 @@ class Calls:
         """The tracer of metered calls; looked up late, because the provider is often set after the adapters."""
         return trace.get_tracer(SCOPE_NAME, tracer_provider=self._provider)
 
-    def start(self, request: Request) -> Call:
-        """Begin a call in the current context: whoever pays there, pays for it."""
+    def settle_streams(self) -> None:
+        """End what is still being read: the process ends."""
+        for stream in list(self.streams):
+            stream.closed()
+
+    def start(self, request: Request, payer: scope.Scope | None = None) -> Call:
+        """Begin a call in the current context: whoever pays there pays for it, unless a payer is named."""
         here = context.get_current()
-        payer = scope.current(here)
+        payer = payer or scope.current(here)
         if self.settings.trusts_baggage:
             payer = payer.over(scope.from_baggage(here))
         if payer.run is None:
@@ -99,7 +111,7 @@ class Calls:
         attributes = _start_attributes(request, payer)
         name = f"{request.operation} {request.model}" if request.model else request.operation
         span = self.tracer.start_span(name, here, SpanKind.CLIENT, attributes, request.links or None)
-        return Call(self, request, span, context.get_current(), attributes)
+        return Call(self, request, span, here, payer)
 
 
 def _start_attributes(request: Request, payer: scope.Scope) -> dict[str, Any]:
@@ -127,7 +139,7 @@ class Call:
     """One logical call, whatever number of HTTP attempts it takes."""
 
     def __init__(
-        self, calls: Calls, request: Request, span: trace.Span, here: context.Context, attributes: dict[str, Any]
+        self, calls: Calls, request: Request, span: trace.Span, here: context.Context, payer: scope.Scope
     ) -> None:
         self.request = request
         self.span = span
@@ -135,20 +147,20 @@ class Call:
         self._context = here
         self._began = calls.clock()
         self._first_chunk: float | None = None
-        self._start = attributes
+        self.payer = payer
+        self._pid = os.getpid()
         self._limits: dict[str, int] = {}
         self._ended = False
         self._lock = threading.Lock()
 
-    @contextmanager
-    def active(self) -> Iterator[None]:
-        """While the request is under way its span is current, and our baggage, no provider's business, is gone."""
-        inside = trace.set_span_in_context(self.span, scope.without_baggage(self._context))
-        token = context.attach(inside)
-        try:
-            yield
-        finally:
-            context.detach(token)
+    def active(self) -> scope.Held:
+        """Make the span current while requests are under way; our baggage, no provider's business, is gone there."""
+        return scope.Held(trace.set_span_in_context(self.span, scope.without_baggage(self._context)))
+
+    @property
+    def calls(self) -> Calls:
+        """Who made it."""
+        return self._calls
 
     @property
     def ended(self) -> bool:
@@ -177,11 +189,11 @@ class Call:
         self._limits = limits
 
     def succeed(self, answer: Answer) -> None:
-        """The answer is complete."""
-        self._end(answer, None)
+        """The answer is complete, for better or worse."""
+        self._end(answer, answer.error)
 
     def fail(self, error: BaseException, answer: Answer = NOTHING) -> None:
-        """The app sees this error instead of an answer, or of the rest of one."""
+        """This error came instead of an answer, or of the rest of one."""
         self._end(answer, error)
 
     def _end(self, answer: Answer, error: BaseException | None) -> None:
@@ -189,9 +201,12 @@ class Call:
             if self._ended:
                 return
             self._ended = True
+        if self._pid != os.getpid():
+            return  # a forked child shares the stream; the call is its parent's
         with contained("call"):
             self._settle(answer, error)
-        self.span.end()
+        with contained("call"):
+            self.span.end()
 
     def _settle(self, answer: Answer, error: BaseException | None) -> None:
         duration = self.elapsed
@@ -237,8 +252,8 @@ class Call:
             response_model=answer.model,
             server_address=request.server_address,
             server_port=request.server_port,
-            stage=self._start[names.SPANLEDGER_STAGE],
-            tenant=self._start[names.SPANLEDGER_TENANT_ID],
+            stage=self.payer.stage or self.payer.implied_stage,
+            tenant=self.payer.tenant,
             usage=answer.usage,
             cost=price.nano_usd if price else None,
             duration=duration,
@@ -269,6 +284,8 @@ def type_name(error: BaseException) -> str:
     """The class of an error, as `error.type` has it; ours under the name that users import."""
     if isinstance(error, BudgetExceeded):
         return "spanledger.BudgetExceeded"
+    if isinstance(named := getattr(error, "error_type", None), str):
+        return named
     kind = type(error)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spanledger.scope import EMPTY, Scope
 from spanledger.usage import Usage
 
 #: Spans that never end must not keep memory for ever: beyond this many, the oldest is forgotten.
@@ -36,13 +37,18 @@ class Facts:
 
 
 class Node:
-    """An open span: what encloses it, whose run it is, and what has settled below it so far."""
+    """An open span: what encloses it, whose run it is, who pays there, and what has settled below it so far.
 
-    __slots__ = ("cost", "facts", "input", "output", "parent", "run")
+    `agent` is the agent that counts as running while the span is open.
+    """
 
-    def __init__(self, parent: Node | None, run: str | None) -> None:
+    __slots__ = ("agent", "cost", "facts", "input", "output", "parent", "payer", "run")
+
+    def __init__(self, parent: Node | None, run: str | None, payer: Scope) -> None:
         self.parent = parent
         self.run = run
+        self.payer = payer
+        self.agent: str | None = None
         self.cost = 0
         self.input = 0
         self.output = 0
@@ -56,10 +62,10 @@ class Lineage:
         self._nodes: dict[int, Node] = {}
         self._limit = limit
 
-    def opened(self, span_id: int, parent_id: int | None, run: str | None) -> None:
-        """A span has started. `run` names the run it begins, None if it belongs to its parent's."""
+    def opened(self, span_id: int, parent_id: int | None, run: str | None, payer: Scope = EMPTY) -> None:
+        """A span has started. `run` names the run it begins, None if it belongs to its parent's; `payer` pays there."""
         parent = self._nodes.get(parent_id) if parent_id is not None else None
-        self._nodes[span_id] = Node(parent, run or (parent.run if parent else None))
+        self._nodes[span_id] = Node(parent, run or (parent.run if parent else None), payer)
         if len(self._nodes) > self._limit:
             self._nodes.pop(next(iter(self._nodes)), None)
 

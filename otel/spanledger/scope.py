@@ -167,6 +167,12 @@ class Held:
         if self.current:
             context.attach(self._outer)
 
+    def __enter__(self) -> Held:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
 
 class _ProcessRun:
     """The run of a process that opens none; a fork is another process."""

@@ -10,16 +10,37 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import AsyncIterator, Iterable, Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import wrapt
 
-from spanledger.call import Answer, Call
+from spanledger.call import Answer, Calls
 from spanledger.errors import contained, failed
 
 _BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 #: A body that is no event stream is kept for reading up to this size, in bytes.
 BODY_LIMIT = 64 * 1024 * 1024
+
+
+class Ends(Protocol):
+    """What a tap tells: of a `Call`, what it needs."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the end was told."""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the beginning."""
+
+    def first_chunk(self) -> None:
+        """The first piece is here."""
+
+    def succeed(self, answer: Answer) -> None:
+        """The answer is complete."""
+
+    def fail(self, error: BaseException, answer: Answer) -> None:
+        """This error came instead of the rest."""
 
 
 class Reader(Protocol):
@@ -56,7 +77,7 @@ class BodyReader(Reader, Protocol):
 class Tap:
     """Between a byte stream and the app. Never raises; its failures leave the bytes as they came."""
 
-    def __init__(self, call: Call, reader: Reader) -> None:
+    def __init__(self, call: Ends, reader: Reader) -> None:
         self._call = call
         self._partial = reader.partial
 
@@ -83,39 +104,49 @@ class Tap:
 class EventTap(Tap):
     """Cuts the bytes into server-sent events and shows each to the reader."""
 
-    def __init__(self, call: Call, reader: EventReader) -> None:
+    def __init__(self, call: Ends, reader: EventReader) -> None:
         super().__init__(call, reader)
         self._reader = reader
-        self._rest = b""
+        self._held: list[bytes] = []
         self._begun = False
 
     def feed(self, data: bytes) -> bytes:
         """Bytes from the provider; returns the bytes for the app."""
         if not data:
             return data
-        held = self._rest
+        held = self._held
         try:
             if not self._begun:
                 self._begun = True
                 self._call.first_chunk()
-            out = self._events(held + data if held else data)
+            out = self._events(data)
             if self._reader.final or self._reader.error is not None:
                 self._end()
         except Exception as error:  # noqa: BLE001  contained, without the cost of a context for every chunk
             failed("stream", error)
-            self._rest = b""
-            out = held + data
+            self._held = []
+            out = b"".join(held) + data
         return out if self._reader.edits else data
 
+    def _released(self) -> bytes:
+        held, self._held = b"".join(self._held), []
+        return held
+
     def _events(self, data: bytes) -> bytes:
-        if data.endswith(b"\n\n") and data.find(b"\n\n") == len(data) - 2 and b"\r" not in data:
-            self._rest = b""
-            return self._reader.event(data)
+        """What the reader makes of the events that are complete; the rest is held back, in pieces."""
+        if not self._held:
+            if data.endswith(b"\n\n") and data.find(b"\n\n") == len(data) - 2 and b"\r" not in data:
+                return self._reader.event(data)
+        elif not _BOUNDARY.search(self._held[-1][-3:] + data):
+            self._held.append(data)
+            return b""
+        data = self._released() + data
         out, begin = [], 0
         for boundary in _BOUNDARY.finditer(data):
             out.append(self._reader.event(data[begin : boundary.end()]))
             begin = boundary.end()
-        self._rest = data[begin:]
+        if begin < len(data):
+            self._held.append(data[begin:])
         return b"".join(out)
 
     def _end(self) -> None:
@@ -129,7 +160,7 @@ class EventTap(Tap):
 
     def flush(self) -> bytes:
         """The provider has sent everything: the bytes still held back."""
-        rest, self._rest = self._rest, b""
+        rest = self._released()
         if rest:
             with contained("stream"):
                 rest = self._reader.event(rest)
@@ -141,7 +172,7 @@ class EventTap(Tap):
 class BodyTap(Tap):
     """Passes a body on in the pieces in which the app reads it, and reads it when it is whole."""
 
-    def __init__(self, call: Call, reader: BodyReader) -> None:
+    def __init__(self, call: Ends, reader: BodyReader) -> None:
         super().__init__(call, reader)
         self._reader = reader
         self._pieces: list[bytes] = []
@@ -189,7 +220,13 @@ class _Decoder:
             yield rest
 
 
-class _Tapped(wrapt.ObjectProxy[Any]):
+if TYPE_CHECKING:
+    _Proxy = wrapt.ObjectProxy[Any]
+else:  # older releases of wrapt are no generics
+    _Proxy = wrapt.ObjectProxy
+
+
+class _Tapped(_Proxy):
     """A byte stream that passes through a tap. It still is the class that the HTTP client checks for."""
 
     def __init__(self, stream: Any, tap: Tap, decoded_elsewhere: bool) -> None:
@@ -238,7 +275,7 @@ class _Tapped(wrapt.ObjectProxy[Any]):
             self._self_tap.closed()
 
 
-def tap_response(response: Any, tap: Tap) -> None:
+def tap_response(response: Any, tap: Tap, calls: Calls) -> None:
     """Put a tap into an HTTP response of httpx or httpx2 whose body has not been read.
 
     A response whose body is already there (transports of tests make such) is read and edited at once.
@@ -253,4 +290,6 @@ def tap_response(response: Any, tap: Tap) -> None:
     if encoded:
         response._decoder = _Decoder(response._get_content_decoder(), tap)  # noqa: SLF001  as above, for decoded bytes
     response.stream = _Tapped(response.stream, tap, encoded)
-    weakref.finalize(response, tap.closed)
+    calls.streams.add(tap)
+    calls.afterwards.ready()
+    weakref.finalize(response, calls.afterwards.put, tap.closed).atexit = False

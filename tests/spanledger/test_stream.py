@@ -45,7 +45,7 @@ class Call:
 
 
 def tapped(call: Call, asked: bool) -> EventTap:
-    return EventTap(call, ChatEvents({"messages": []}, asked))  # type: ignore[arg-type]
+    return EventTap(call, ChatEvents({"messages": []}, asked))
 
 
 def parts(body: bytes, cuts: list[int]) -> list[bytes]:
@@ -92,7 +92,7 @@ def test_odd_line_ends_are_boundaries_wherever_they_are_cut(pieces: list[bytes])
 @given(st.binary(max_size=100), st.lists(st.integers(0, 100), max_size=5))
 def test_a_body_passes_in_the_pieces_in_which_it_came(body: bytes, cuts: list[int]) -> None:
     call = Call()
-    tap = BodyTap(call, PlainReader("chat", {}))  # type: ignore[arg-type]
+    tap = BodyTap(call, PlainReader("chat", {}))
     pieces = parts(body, cuts)
     assert [tap.feed(piece) for piece in pieces] == pieces
     assert tap.flush() == b""
@@ -140,7 +140,7 @@ class Broken(ChatEvents):
 @pytest.mark.parametrize("asked", [True, False])
 def test_a_failure_of_ours_leaves_the_bytes_as_they_came(asked: bool, failures: Counter[tuple[str, str]]) -> None:
     call = Call()
-    tap = EventTap(call, Broken({}, asked))  # type: ignore[arg-type]
+    tap = EventTap(call, Broken({}, asked))
     body = b"".join(chat_events(asked))
     assert b"".join(tap.feed(body[at : at + 50]) for at in range(0, len(body), 50)) + tap.flush() == body
     tap.closed()

@@ -6,7 +6,6 @@ from typing import Any
 
 from opentelemetry import context, trace
 from opentelemetry.context import Context
-from opentelemetry.semconv._incubating.attributes import messaging_attributes as messaging
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
 from spanledger import scope
@@ -56,11 +55,11 @@ def _here(request: Any) -> Context:
 
 def _attributes(request: Any, task_id: str) -> dict[str, str]:
     found = {
-        messaging.MESSAGING_SYSTEM: "celery",
-        messaging.MESSAGING_OPERATION_NAME: "run",
-        messaging.MESSAGING_OPERATION_TYPE: "process",
-        messaging.MESSAGING_MESSAGE_ID: task_id,
+        names.MESSAGING_SYSTEM: "celery",
+        names.MESSAGING_OPERATION_NAME: "run",
+        names.MESSAGING_OPERATION_TYPE: "process",
+        names.MESSAGING_MESSAGE_ID: task_id,
     }
     if queue := (request.delivery_info or {}).get("routing_key"):
-        found[messaging.MESSAGING_DESTINATION_NAME] = str(queue)
+        found[names.MESSAGING_DESTINATION_NAME] = str(queue)
     return found

@@ -40,6 +40,8 @@ class OpenAIAdapter(Adapter):
 
     def _begin(self, client: Any, args: tuple[Any, ...]) -> Exchange | None:
         """The exchange for a request of the client, None if it asks no model to work or cannot be understood."""
+        if any(point.state == "missing" for point in self.points):
+            return None  # told when the client was imported; half a call would be worse than none
         with contained("openai"):
             found = endpoint(args[1].method, str(args[1].url))
             if found is None:
@@ -51,13 +53,17 @@ class OpenAIAdapter(Adapter):
                 return Reread(self.calls, self._background, client, args, found)
         return None
 
-    def _again(self, client: Any, exchange: Exchange, error: BaseException) -> bool:
-        """Whether the error is only about the usage option that we added; then the server is remembered."""
+    @staticmethod
+    def _again(exchange: Exchange, error: BaseException) -> bool:
+        """Whether the error is about the usage option that we added, so that the request is to be made without."""
         if not (exchange.asked and rejects_usage_option(error)):
             return False
-        self._without_usage.add(str(client.base_url))
         exchange.plain_again()
         return True
+
+    def _remember(self, client: Any) -> None:
+        """The plain request got through: this server refuses the option."""
+        self._without_usage.add(str(client.base_url))
 
     def _request(self, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         args = _positional(args, kwargs)
@@ -68,9 +74,10 @@ class OpenAIAdapter(Adapter):
             try:
                 result = wrapped(*exchange.args, **kwargs)
             except Exception as error:
-                if not self._again(client, exchange, error):
+                if not self._again(exchange, error):
                     raise
                 result = wrapped(*args, **kwargs)
+                self._remember(client)
         return result
 
     async def _request_async(
@@ -84,9 +91,10 @@ class OpenAIAdapter(Adapter):
             try:
                 result = await wrapped(*exchange.args, **kwargs)
             except Exception as error:
-                if not self._again(client, exchange, error):
+                if not self._again(exchange, error):
                     raise
                 result = await wrapped(*args, **kwargs)
+                self._remember(client)
         return result
 
     @staticmethod

@@ -17,6 +17,16 @@ from spanledger_instrumentation.openai.usage import BYTES_PER_TOKEN, estimated, 
 _decoder = json.JSONDecoder()
 #: Status of a response that is still being worked on: it has no usage yet, and none is estimated.
 PENDING = ("queued", "in_progress")
+#: Status of a response that came to nothing. If there was anything to pay, its usage says so.
+BROKEN = ("failed", "cancelled")
+
+
+class ProviderError(Exception):
+    """The provider reported an error in an answer that HTTP calls a success. `error_type` is what spans say."""
+
+    def __init__(self, reported: object, error_type: str) -> None:
+        super().__init__(str(mapping(reported).get("message") or reported)[:200])
+        self.error_type = error_type
 
 
 class PlainReader:
@@ -46,10 +56,13 @@ class PlainReader:
         attributes = reader(found, wants_json(self._body))
         if self._capture:
             attributes |= content.answered(found)
-        if usage is None and found.get("status") not in PENDING:
+        status, error = found.get("status"), None
+        if self._api == "responses" and status in BROKEN:
+            reported = mapping(found.get("error"))
+            error = ProviderError(reported or status, text(reported.get("code")) or str(status))
+        elif usage is None and status not in PENDING:
             usage = self._estimate(found)
-        tier = text(found.get("service_tier"))
-        return Answer(usage, text(found.get("model")), tier, attributes)
+        return Answer(usage, text(found.get("model")), text(found.get("service_tier")), attributes, error)
 
     def _estimate(self, found: dict[str, Any]) -> Usage:
         said = [said_by(choice) for choice in mappings(found.get("choices"))]

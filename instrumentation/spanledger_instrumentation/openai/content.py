@@ -23,7 +23,9 @@ def asked(body: Mapping[str, Any]) -> dict[str, str]:
         messages.append(_said("user", prompt))
     else:
         messages += [_item(item) for item in mappings(prompt)]
-        messages += [_said("user", item) for item in prompt or () if isinstance(item, str)]
+        messages += (
+            [_said("user", item) for item in prompt if isinstance(item, str)] if isinstance(prompt, list) else []
+        )
     if instructions := text(body.get("instructions")):
         messages.insert(0, _said("system", instructions))
     return {names.GEN_AI_INPUT_MESSAGES: json.dumps(messages, ensure_ascii=False)} if messages else {}

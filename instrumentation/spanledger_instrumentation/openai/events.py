@@ -14,20 +14,18 @@ from typing import Any
 from spanledger.call import Answer
 from spanledger.semconv import names
 from spanledger_instrumentation.openai import content
-from spanledger_instrumentation.openai.answer import PlainReader, finish, said_by, valid_json
+from spanledger_instrumentation.openai.answer import PlainReader, ProviderError, finish, said_by, valid_json
 from spanledger_instrumentation.openai.request import wants_json
 from spanledger_instrumentation.openai.shapes import mapping, mappings, text
 from spanledger_instrumentation.openai.usage import BYTES_PER_TOKEN, estimated, read_usage, texts
 
+#: What the client raises for an error in a stream.
+_STREAM_ERROR = "openai.APIError"
 #: Events are kept for an estimate up to this size, in bytes.
 KEPT = 4 * 1024 * 1024
 _NULL_USAGE = re.compile(rb',\s*"usage"\s*:\s*null|"usage"\s*:\s*null\s*,\s*')
 #: Marks of servers that send the chunk with nothing but the usage unasked (seen in recorded streams of Novita).
 _UNASKED = (b'"sla_metrics"',)
-
-
-class StreamError(Exception):
-    """The provider reported an error inside a stream that had begun."""
 
 
 def payload(event: bytes) -> dict[str, Any] | None:
@@ -48,7 +46,7 @@ def _tells(raw: bytes) -> bool:
     return (
         b'"name"' in raw
         or b'"error"' in raw
-        or (b'"finish_reason"' in raw and b'"finish_reason":null' not in raw and b'"finish_reason": null' not in raw)
+        or raw.count(b'"finish_reason"') > raw.count(b'"finish_reason":null') + raw.count(b'"finish_reason": null')
         or (b'"usage"' in raw and b'"usage":null' not in raw and b'"usage": null' not in raw)
     )
 
@@ -88,7 +86,7 @@ class ChatEvents:
             self._size += len(raw)
         if raw.startswith((b"data: [DONE]", b"data:[DONE]")):
             self.final = True
-        elif (not self._head and b"{" in raw) or self._reasons or _tells(raw):
+        elif (not self._head and b"{" in raw) or _tells(raw):
             found = payload(raw)
             if found is not None and self._note(found) and self.edits and not any(mark in raw for mark in _UNASKED):
                 return b""
@@ -102,7 +100,7 @@ class ChatEvents:
             if found.get(key):
                 self._head[key] = found[key]
         if found.get("error"):
-            self.error = StreamError(str(mapping(found["error"]).get("message") or found["error"])[:200])
+            self.error = ProviderError(found["error"], _STREAM_ERROR)
         choices = found.get("choices")
         for choice in mappings(choices):
             if reason := text(choice.get("finish_reason")):
@@ -112,13 +110,7 @@ class ChatEvents:
                     self._tools.append(name)
         self._usage = found.get("usage") or mapping(found.get("x_groq")).get("usage") or self._usage
         self.final = choices == [] and read_usage(self._usage) is not None
-        return self._adds_nothing(found)
-
-    def _adds_nothing(self, found: dict[str, Any]) -> bool:
-        """Whether a chunk carries nothing but the usage, or stands where that should be and is malformed."""
-        if found.get("choices") or not found.keys() <= _USAGE_CHUNK:
-            return found.get("choices") == [] and found.get("usage") is not None
-        return bool(self._reasons) or found.get("usage") is not None
+        return choices == [] and found.get("usage") is not None
 
     def answer(self) -> Answer:
         """What a complete stream said; its usage is estimated from its text if it told none."""
@@ -153,10 +145,6 @@ class ChatEvents:
         return attributes
 
 
-#: What OpenAI's last chunk, the one with the usage, may hold.
-_USAGE_CHUNK = frozenset(
-    ("id", "object", "created", "model", "service_tier", "system_fingerprint", "choices", "usage", "obfuscation")
-)
 _HEAD = (
     ("id", names.GEN_AI_RESPONSE_ID),
     ("service_tier", names.OPENAI_RESPONSE_SERVICE_TIER),
@@ -168,6 +156,9 @@ def _deltas(found: Mapping[str, Any]) -> list[str]:
     """The text that a chunk adds: content, reasoning, refusals, arguments of tools; or a legacy completion's text."""
     pieces = ["".join(texts(said_by(choice))) for choice in mappings(found.get("choices"))]
     return [piece for piece in pieces if piece]
+
+
+_FINAL = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
 
 
 class ResponseEvents:
@@ -198,9 +189,9 @@ class ResponseEvents:
         response = found.get("response")
         if isinstance(response, dict):
             self._last = response
-            self.final = found.get("type") in ("response.completed", "response.incomplete", "response.failed")
+            self.final = found.get("type") in _FINAL
         elif found.get("type") == "error" or found.get("error"):
-            self.error = StreamError(str(found.get("message") or found.get("error"))[:200])
+            self.error = ProviderError(found.get("error") or found, _STREAM_ERROR)
 
     def answer(self) -> Answer:
         """What a complete stream said."""

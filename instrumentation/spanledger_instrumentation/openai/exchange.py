@@ -16,9 +16,10 @@ from spanledger.semconv import names
 from spanledger.stream import BodyTap, EventTap, Tap, tap_response
 from spanledger_instrumentation.openai import content
 from spanledger_instrumentation.openai.answer import PlainReader
-from spanledger_instrumentation.openai.background import Background
+from spanledger_instrumentation.openai.background import Background, Created
 from spanledger_instrumentation.openai.events import ChatEvents, ResponseEvents
-from spanledger_instrumentation.openai.request import Endpoint, provider, request
+from spanledger_instrumentation.openai.request import Endpoint, provider, request, wants_json
+from spanledger_instrumentation.openai.shapes import mapping, mappings
 
 #: The call whose HTTP attempts are being made here.
 CURRENT: ContextVar[Exchange | None] = ContextVar("spanledger_openai_exchange", default=None)
@@ -36,7 +37,10 @@ def rejects_usage_option(error: BaseException) -> bool:
     """Whether a server refused a request because of `stream_options.include_usage`."""
     if getattr(error, "status_code", None) not in (400, 422):
         return False
-    return bool(_OPTION.search(str(error)) or _OPTION.search(str(getattr(error, "body", ""))))
+    body = mapping(getattr(error, "body", None))
+    named = [str(error), str(body.get("message")), str(body.get("param"))]
+    named += [str(detail.get("loc")) for detail in mappings(body.get("detail"))]
+    return any(_OPTION.search(text) for text in named)
 
 
 def _body(options: Any) -> dict[str, Any]:
@@ -49,7 +53,16 @@ def _body(options: Any) -> dict[str, Any]:
 def whom(client: Any) -> tuple[str, tuple[str, int | None]]:
     """The provider that a client calls, with host and port."""
     url = client.base_url
-    return provider(url.host, azure="Azure" in type(client).__name__), (url.host, url.port)
+    return provider(url.host, azure=any("Azure" in kind.__name__ for kind in type(client).__mro__)), (
+        url.host,
+        url.port,
+    )
+
+
+def leave(exchange: Exchange, outer: Exchange | None) -> None:
+    """Forget an exchange where it is current. A coroutine closed by somebody else leaves in a foreign context."""
+    if CURRENT.get() is exchange:
+        CURRENT.set(outer)
 
 
 class Exchange:
@@ -112,16 +125,16 @@ class Exchange:
         self.body.pop("stream_options", None)
 
     def __enter__(self) -> Exchange:
-        self._token = CURRENT.set(self)
+        self._outer = CURRENT.get()
+        CURRENT.set(self)
         self._active = self.call.active()
-        self._active.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
     ) -> None:
-        self._active.__exit__(None, None, None)
-        CURRENT.reset(self._token)
+        self._active.release()
+        leave(self, self._outer)
         if error is not None:
             self.call.fail(error, self._of_failed(error))
         elif not self._handed_over:
@@ -132,8 +145,10 @@ class Exchange:
     def _of_failed(self, error: BaseException) -> Answer:
         """What the app's error leaves to be paid: a whole answer that could not be parsed, or a request given up."""
         if self._answer is not None:
-            attributes = {**self._answer.attributes, names.SPANLEDGER_RESPONSE_SCHEMA_VALID: False}
-            return Answer(self._answer.usage, self._answer.model, self._answer.tier, attributes)
+            attributes = dict(self._answer.attributes)
+            if wants_json(self.body) and isinstance(error, Exception):
+                attributes[names.SPANLEDGER_RESPONSE_SCHEMA_VALID] = False
+            return replace(self._answer, attributes=attributes)
         if isinstance(error, Exception) or self._attempts == 0:
             return NOTHING
         return self._plain_reader().partial(self.call.elapsed)
@@ -158,7 +173,7 @@ class Exchange:
             if response.status_code >= 300:
                 self._failure = (str(response.status_code), response.status_code)
             elif streamed:
-                tap_response(response, self._tap(response))
+                tap_response(response, self._tap(response), self.call.calls)
                 self._handed_over = True
             else:
                 self._answer = self._plain_reader().whole(response.content)
@@ -175,7 +190,7 @@ class Exchange:
         if self._endpoint.api == "responses" and self.body.get("background") is True and self._answer is not None:
             response_id = self._answer.attributes.get(names.GEN_AI_RESPONSE_ID)
             if self._answer.usage is None and isinstance(response_id, str):
-                self._background.created(response_id, self.call.span.get_span_context(), self.call.request.model)
+                self._background.created(response_id, Created.by(self.call))
 
 
 def _rate_limits(headers: Mapping[str, str]) -> dict[str, int]:

@@ -6,13 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from spanledger.call import Request
 from spanledger.semconv import names
 
 Api = Literal["chat", "completions", "embeddings", "responses", "moderations"]
 
-#: Which API a path belongs to, and the operation that the conventions name for it. Others are no model work.
+#: Which API a path belongs to, and the operation that the conventions name for it. Images, audio and files are priced
+#: by other units than tokens and are not among them yet.
 _APIS: dict[str, tuple[Api, str]] = {
     "/chat/completions": ("chat", "chat"),
     "/completions": ("completions", "text_completion"),
@@ -22,7 +24,8 @@ _APIS: dict[str, tuple[Api, str]] = {
     "/moderations": ("moderations", "moderation"),
 }
 _RETRIEVED = re.compile(r"^/responses/([^/?]+)$")
-_DEPLOYMENT = re.compile(r"^/(?:openai/)?deployments/[^/]+")
+#: What may stand before such a path: Azure's deployments, and versions of a base URL that ends before them.
+_PREFIX = re.compile(r"^.*?/(?:deployments/[^/]+(?=/)|v\d+(?=/))")
 
 #: Providers by the end of the host name. Anything else that an OpenAI client calls counts as openai.
 _HOSTS = (
@@ -74,7 +77,8 @@ class Endpoint:
 
 def endpoint(method: str, path: str) -> Endpoint | None:
     """The endpoint that makes a model work, or reads such work again; None for everything else."""
-    path = "/" + _DEPLOYMENT.sub("", path.partition("?")[0]).strip("/")
+    path = urlsplit(path).path
+    path = "/" + _PREFIX.sub("", path).strip("/")
     if method.lower() == "post":
         found = _APIS.get(path)
         return Endpoint(*found) if found else None

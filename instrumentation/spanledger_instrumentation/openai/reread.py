@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,19 +10,22 @@ from typing import Any
 
 from opentelemetry import trace
 
-from spanledger.call import Call, Calls
+from spanledger.call import Answer, Calls
 from spanledger.errors import contained
-from spanledger_instrumentation.openai.answer import PENDING, PlainReader
+from spanledger.semconv import names
+from spanledger.stream import BodyTap, EventTap, tap_response
+from spanledger_instrumentation.openai.answer import PlainReader
 from spanledger_instrumentation.openai.background import Background
-from spanledger_instrumentation.openai.exchange import CURRENT, Exchange, whom
+from spanledger_instrumentation.openai.events import ResponseEvents
+from spanledger_instrumentation.openai.exchange import CURRENT, Exchange, leave, whom
 from spanledger_instrumentation.openai.request import Endpoint, request
-from spanledger_instrumentation.openai.shapes import mapping
 
 
 class Reread(Exchange):
-    """A response made in the background, read again. Only the reading that brings its usage becomes a call."""
+    """Reading again costs nothing. It is also what a tap tells: the end of an answer that may bring the usage."""
 
-    call: Call
+    ended = False
+    elapsed = 0.0
 
     def __init__(
         self, calls: Calls, background: Background, client: Any, args: tuple[Any, ...], found: Endpoint
@@ -37,31 +39,49 @@ class Reread(Exchange):
         self.body = {}
 
     def __enter__(self) -> Reread:
-        self._token = CURRENT.set(self)
+        self._outer = CURRENT.get()
+        CURRENT.set(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
     ) -> None:
-        CURRENT.reset(self._token)
+        leave(self, self._outer)
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
-        """An attempt to read again; it costs nothing."""
+        """An attempt to read again."""
         yield
 
+    def first_chunk(self) -> None:
+        """The first piece of a stream; when it came is of no interest."""
+
     def received(self, response: Any, *, streamed: bool) -> None:
-        """The response as it stands now; if it is done, its usage is metered."""
-        if streamed or response.status_code >= 300:
+        """The response as it stands now, or a stream that will say so."""
+        if response.status_code >= 300:
             return
         with contained("openai"):
-            found = json.loads(response.content)
-            if mapping(found).get("status") in PENDING or not mapping(found).get("usage"):
-                return
-            created = self._background.take(self._endpoint.retrieved or "")
-            if created is None:
-                return
-            span, model = created
-            asked = request(self._endpoint, {"model": model}, *whom(self._client), stream=False)
-            call = self._calls.start(replace(asked, links=(trace.Link(span),)))
-            call.succeed(PlainReader("responses", {}).parsed(found))
+            plain = PlainReader("responses", {})
+            if not streamed:
+                self.succeed(plain.whole(response.content))
+            elif "text/event-stream" in response.headers.get("content-type", "").lower():
+                tap_response(response, EventTap(self, ResponseEvents({})), self._calls)
+            else:
+                tap_response(response, BodyTap(self, plain), self._calls)
+
+    def fail(self, error: BaseException, answer: Answer) -> None:  # noqa: ARG002  what a tap tells
+        """A reading that broke off tells nothing; the next one will."""
+        self.ended = True
+
+    def succeed(self, answer: Answer) -> None:
+        """Meter the response if it is done: once, for whoever created it."""
+        self.ended = True
+        usage, response_id = answer.usage, self._endpoint.retrieved or ""
+        if answer.error is None and (usage is None or usage.estimated):
+            return
+        created = self._background.take(response_id)
+        if created is None:
+            return
+        asked = request(self._endpoint, {"model": created.model}, *whom(self._client), stream=False)
+        call = self._calls.start(replace(asked, links=(trace.Link(created.span),)), created.payer)
+        call.succeed(replace(answer, attributes={**answer.attributes, names.GEN_AI_RESPONSE_ID: response_id}))

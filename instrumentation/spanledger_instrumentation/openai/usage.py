@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from spanledger.usage import Usage, count
+from spanledger_instrumentation.openai.shapes import mapping
 
 #: Bytes of text in a token: what is generally seen with English and code. Serves estimates only, never bounds.
 BYTES_PER_TOKEN = 4
@@ -15,10 +16,6 @@ BYTES_PER_TOKEN = 4
 UNDER_WAY_SECONDS = 2.0
 #: No model writes faster than this many tokens a second; short-lived streams would seem to.
 FASTEST = 200.0
-
-
-def _block(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _number(block: Mapping[str, Any], *keys: str) -> int | None:
@@ -36,15 +33,15 @@ def read_usage(raw: object) -> Usage | None:
     `output_tokens`; in both cached and reasoning tokens are parts. Servers that put Anthropic's exclusive cache counts
     beside them (Databricks, LiteLLM) already count those as prompt tokens.
     """
-    block = _block(raw)
+    block = mapping(raw)
     tokens_in = _number(block, "prompt_tokens", "input_tokens")
     tokens_out = _number(block, "completion_tokens", "output_tokens")
     if tokens_in is None and tokens_out is None:
         tokens_in = _number(block, "total_tokens")  # Voyage tells no more of an embedding
     if tokens_in is None and tokens_out is None:
         return None
-    into = _block(block.get("prompt_tokens_details") or block.get("input_tokens_details"))
-    out = _block(block.get("completion_tokens_details") or block.get("output_tokens_details"))
+    into = mapping(block.get("prompt_tokens_details") or block.get("input_tokens_details"))
+    out = mapping(block.get("completion_tokens_details") or block.get("output_tokens_details"))
     usage = Usage(
         input=tokens_in or 0,
         output=tokens_out or 0,

@@ -132,13 +132,17 @@ def _settings(environ: dict[str, str]) -> Iterator[Finding]:
 
 def _reachable(environ: dict[str, str]) -> Iterator[Finding]:
     """Whether somebody listens where telemetry is sent."""
-    for endpoint in endpoints(environ):
+    found = list(endpoints(environ))
+    if not found:
+        yield Finding("endpoint", "note", "no signal is exported by OTLP")
+    for endpoint in found:
         if endpoint.problem is not None:
             yield Finding("endpoint", "problem", endpoint.problem)
             continue
         try:
             with socket.create_connection((endpoint.host, endpoint.port), timeout=2):
-                yield Finding("endpoint", "ok", f"{endpoint.url} answers")
+                yield Finding("endpoint", "ok", f"{endpoint.signal.lower()}: {endpoint.url} answers")
         except OSError as error:
-            text = f"{endpoint.url} does not answer ({error}); start a collector there or set {endpoint.variable}"
+            what = f"{endpoint.signal.lower()}: {endpoint.url} does not answer ({error})"
+            text = f"{what}; start a collector there or set {endpoint.variable}"
             yield Finding("endpoint", "problem", text)

@@ -29,7 +29,10 @@ def environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
     stage = environ.get("APP_ENV", "").strip()
     for name in (".env", f".env.{stage}" if stage else None):
         if name is not None and (folder / name).is_file():
-            found |= {k: v for k, v in dotenv_values(folder / name).items() if v is not None}
+            try:
+                found |= {k: v for k, v in dotenv_values(folder / name).items() if v is not None}
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigError(f"{name} cannot be read ({error}); make it a readable UTF-8 file") from error
     return found | dict(environ)
 
 

@@ -11,7 +11,7 @@ from typing_extensions import override
 from spanledger.pipeline.start import attach, current, defaults
 
 #: Instrumentors of other packages for what our adapters own. Two would count every token twice.
-OWNED = frozenset({"openai", "langchain", "fastapi"})
+OWNED = frozenset({"openai", "anthropic", "langchain", "fastapi", "celery", "threading"})
 
 
 class SpanledgerDistro(BaseDistro):

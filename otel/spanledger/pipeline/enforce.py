@@ -31,7 +31,8 @@ class Enforce(Stage):
     def _place(self, span: Span, parent_context: Context | None) -> None:
         own = span.get_span_context()
         parent = trace.get_current_span(parent_context).get_span_context()
+        payer = scope.current(parent_context)
         run = None
         if span.kind in _ENTRIES:
-            run = scope.current(parent_context).run or f"{own.trace_id:032x}-{own.span_id:016x}"
-        self._lineage.opened(own.span_id, parent.span_id if parent.is_valid else None, run)
+            run = payer.run or f"{own.trace_id:032x}-{own.span_id:016x}"
+        self._lineage.opened(own.span_id, parent.span_id if parent.is_valid else None, run, payer)

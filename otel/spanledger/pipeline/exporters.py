@@ -14,25 +14,22 @@ from typing import Any
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.trace.export import SpanExporter
 
+from spanledger.endpoint import Signal, exporters, protocol
 from spanledger.errors import log
 
 
-def _made(signal: str) -> Iterator[Any]:
+def _made(signal: Signal) -> Iterator[Any]:
     """What the variable of a signal names; what cannot be made is logged and left out."""
-    variable = f"OTEL_{signal}_EXPORTER"
-    for name in os.environ.get(variable, "").split(","):
-        wanted = name.strip()
-        if not wanted or wanted.lower() == "none":
-            continue
-        if wanted == "otlp":
-            own, common = (os.environ.get(f"OTEL_EXPORTER_OTLP_{s}PROTOCOL") for s in (f"{signal}_", ""))
-            wanted = "otlp_proto_http" if (own or common or "grpc").strip().startswith("http") else "otlp_proto_grpc"
+    for name in exporters(os.environ, signal):
+        wanted = name
+        if name == "otlp":
+            wanted = "otlp_proto_grpc" if protocol(os.environ, signal)[0] == "grpc" else "otlp_proto_http"
         found = list(entry_points(group=f"opentelemetry_{signal.lower()}_exporter", name=wanted))
         try:
             yield found[0].load()()
         except Exception as error:  # noqa: BLE001  whatever an exporter stumbles over, the app goes on
             why = repr(error) if found else "is not installed"
-            log.warning("%s=%r: exporter %s %s; use otlp, console or none", variable, name.strip(), wanted, why)
+            log.warning("OTEL_%s_EXPORTER=%r: exporter %s %s; use otlp, console or none", signal, name, wanted, why)
 
 
 def span_exporters() -> list[SpanExporter]:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType, ModuleType
 from typing import Any
@@ -23,32 +24,51 @@ GRACE = 1.5
 class Ending:
     """Runs the closing steps of a process once, side by side, for no longer than the grace.
 
-    `steps` are what is to be closed (they may block); `undelivered` counts spans that did not arrive.
+    `first` is done before anything is closed: it settles what is still open. `undelivered` counts spans that did not
+    arrive. The threads of the steps wait from the beginning, because an interpreter that ends starts none (3.12).
     """
 
-    def __init__(self, steps: list[Callable[[], Any]], undelivered: Callable[[], int], grace: float = GRACE) -> None:
-        self._steps = steps
+    def __init__(self, first: Callable[[], Any], undelivered: Callable[[], int], grace: float = GRACE) -> None:
+        self._first = first
         self._undelivered = undelivered
         self._grace = grace
+        self._steps: list[Callable[[], Any]] = []
+        self._begin()
+
+    def _begin(self) -> None:
         self._done = False
+        self._now = threading.Event()
+        self._threads: list[threading.Thread] = []
+        for step in self._steps:
+            self._wait(step)
 
     def also(self, step: Callable[[], Any]) -> None:
-        """Close this too."""
+        """Close this too; it may block."""
         self._steps.append(step)
+        self._wait(step)
+
+    def _wait(self, step: Callable[[], Any]) -> None:
+        now = self._now
+
+        def close() -> None:
+            now.wait()
+            with contained("shutdown"):
+                step()
+
+        thread = threading.Thread(target=close, name="spanledger-ending", daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
     def install(self) -> None:
         """Arrange to be called at every orderly end of this process and its children."""
         atexit.register(self)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forked)
+            os.register_at_fork(after_in_child=self._begin)
         if "multiprocessing.util" in sys.modules:
             self._in_children(sys.modules["multiprocessing.util"])
         else:
             wrapt.register_post_import_hook(self._in_children, "multiprocessing.util")
         self._on_sigterm()
-
-    def _forked(self) -> None:
-        self._done = False
 
     def _in_children(self, util: ModuleType) -> None:
         """Children of multiprocessing leave by `os._exit`, past `atexit`; its own finalizers do run."""
@@ -69,27 +89,14 @@ class Ending:
         if self._done:
             return
         self._done = True
-        threads = [threading.Thread(target=_contained(step), daemon=True) for step in self._steps]
-        for thread in threads:
-            thread.start()
-        deadline = threading.Event()
-        timer = threading.Timer(self._grace, deadline.set)
-        timer.daemon = True
-        timer.start()
-        for thread in threads:
-            while thread.is_alive() and not deadline.is_set():
-                thread.join(0.02)
-        timer.cancel()
+        with contained("shutdown"):
+            self._first()
+        self._now.set()
+        deadline = time.monotonic() + self._grace
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
         if lost := self._undelivered():
             log.warning("%d spans could not be delivered within %g s and are dropped", lost, self._grace)
-
-
-def _contained(step: Callable[[], Any]) -> Callable[[], None]:
-    def run() -> None:
-        with contained("shutdown"):
-            step()
-
-    return run
 
 
 def counters_from_zero(provider: MeterProvider) -> None:

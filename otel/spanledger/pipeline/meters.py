@@ -106,6 +106,7 @@ class Meters:
 
     def _forked(self) -> None:
         self._queue.clear()
+        Contained.counts.clear()
         for tally in self._tallies.values():
             tally.clear()
         self._begin()
@@ -151,9 +152,12 @@ class Meters:
         """An agent or stage begins."""
         self._active.add(((names.GEN_AI_AGENT_NAME, self._stage(agent)),))
 
+    def agent_stopped(self, agent: str) -> None:
+        """An agent or stage that was said to begin runs no more."""
+        self._active.add(((names.GEN_AI_AGENT_NAME, self._stage(agent)),), -1)
+
     def agent_ended(self, run: AgentRun) -> None:
-        """An agent or stage has ended."""
-        self._active.add(((names.GEN_AI_AGENT_NAME, self._stage(run.agent)),), -1)
+        """An agent or stage has ended, whether or not its beginning was seen."""
         self._put(run)
 
     def _put(self, item: tuple[Facts, SpanContext] | AgentRun) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import SpanKind
 
+from spanledger import scope
 from spanledger.call import price_attributes
 from spanledger.errors import contained
 from spanledger.lineage import Facts, Lineage
@@ -18,6 +21,11 @@ from spanledger.usage import from_attributes
 
 #: Operations whose tokens are those of one call. Sums on agents and workflows are not.
 INFERENCE = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
+
+
+def _may_be_call(kind: SpanKind, attributes: Mapping[str, Any] | None) -> bool:
+    """Calls are CLIENT spans; only OpenInference makes them INTERNAL, where others put the sums of agents."""
+    return kind is SpanKind.CLIENT or aliases.OPENINFERENCE_KIND in (attributes or {})
 
 
 class Price(Stage):
@@ -33,7 +41,7 @@ class Price(Stage):
         priced = span
         with contained("pipeline"):
             attributes = span.attributes
-            if span.kind is SpanKind.CLIENT and attributes and names.SPANLEDGER_CALL_ID not in attributes:
+            if _may_be_call(span.kind, attributes) and attributes and names.SPANLEDGER_CALL_ID not in attributes:
                 priced = self._foreign(span, attributes)
         super().on_end(priced)
 
@@ -50,7 +58,13 @@ class Price(Stage):
         provider = str(found.get(names.GEN_AI_PROVIDER_NAME, "openai"))
         request_model = found.get(names.GEN_AI_REQUEST_MODEL)
         model = found.get(names.GEN_AI_RESPONSE_MODEL) or request_model
-        price = self._book.price(usage, provider=provider, model=str(model)) if model else None
+        ended = span.end_time or time.time_ns()
+        price = None
+        if model:
+            at = datetime.fromtimestamp(ended / 1e9, UTC)
+            tier = found.get(names.OPENAI_RESPONSE_SERVICE_TIER)
+            price = self._book.price(usage, provider=provider, model=str(model), at=at, tier=tier)
+        payer = node.payer if node else scope.EMPTY
         facts = Facts(
             operation=str(found[names.GEN_AI_OPERATION_NAME]),
             provider=provider,
@@ -58,7 +72,9 @@ class Price(Stage):
             response_model=found.get(names.GEN_AI_RESPONSE_MODEL),
             usage=usage,
             cost=price.nano_usd if price else None,
-            duration=((span.end_time or 0) - (span.start_time or 0)) / 1e9,
+            stage=payer.stage or payer.implied_stage,
+            tenant=payer.tenant,
+            duration=(ended - (span.start_time or ended)) / 1e9,
             error=found.get(names.ERROR_TYPE),
         )
         self._lineage.metered(span.context.span_id, facts)

@@ -39,7 +39,9 @@ class Record(Stage):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Count the agents that are running."""
         with contained("pipeline"):
-            if agent := agent_of(span):
+            node = self._lineage.open(span.get_span_context().span_id)
+            if node is not None and (agent := agent_of(span)):
+                node.agent = agent
                 self._meters.agent_started(agent)
         super().on_start(span, parent_context)
 
@@ -56,6 +58,8 @@ class Record(Stage):
             self._lineage.settle(node, node.facts)
             self._meters.call(node.facts, context)
             return span
+        if node.agent is not None:
+            self._meters.agent_stopped(node.agent)
         if agent := agent_of(span):
             self._meters.agent_ended(self._agent_run(agent, span, node))
         if node.cost:

@@ -50,16 +50,21 @@ class Runtime:
         book, lineage = PriceBook(), Lineage()
         return cls(settings, book, lineage, FanOut(), Calls(settings, book, lineage))
 
-    def connect(self, provider: TracerProvider, meter_provider: MeterProvider | None = None) -> None:
-        """Lay the chain into a tracer provider of the SDK, and account for what its sampler drops."""
+    def connect(
+        self, provider: TracerProvider, meter_provider: MeterProvider | None = None, *, owned: bool = True
+    ) -> None:
+        """Lay the chain into a tracer provider of the SDK, and account for what its sampler drops.
+
+        Providers that are not `owned` are the app's: they are flushed at the end, and left open.
+        """
         provider.sampler = RecordAll(provider.sampler)
         meters = Meters(meter_provider, self._info(provider))
         provider.add_span_processor(chain(self.settings, self.book, self.lineage, meters, self.export))
-        steps = [provider.shutdown]
-        if isinstance(meter_provider, MeterProvider):
+        self.ending = Ending(self.calls.settle_streams, lambda: self.export.undelivered)
+        self.ending.also(provider.shutdown if owned else provider.force_flush)
+        if meter_provider is not None:
             counters_from_zero(meter_provider)
-            steps.append(meter_provider.shutdown)
-        self.ending = Ending(steps, lambda: self.export.undelivered)
+            self.ending.also(meter_provider.shutdown if owned else meter_provider.force_flush)
         _forget_at_fork(self)
 
     def read_metrics(self, readers: Iterable[MetricReader]) -> None:
@@ -81,9 +86,8 @@ class Runtime:
         """One warning for each setting that could not be used, and for those that have no effect yet."""
         for problem in self.settings.problems:
             log.warning("%s: the default is used", problem)
-        for endpoint in endpoints(os.environ):
-            if endpoint.problem is not None:
-                log.warning("%s: until then telemetry goes nowhere", endpoint.problem)
+        for problem in {endpoint.problem: None for endpoint in endpoints(os.environ) if endpoint.problem}:
+            log.warning("%s; until then telemetry may go nowhere", problem)
         if self.settings.budgets or self.settings.run_limit is not None:
             log.warning("budgets are set (SPANLEDGER_BUDGETS or COST_BUDGET_MAX) but not enforced by this version")
         if self.settings.capture_content == "archive":
@@ -91,15 +95,13 @@ class Runtime:
         if self.settings.prices:
             log.warning("SPANLEDGER_PRICES is set but overrides are not read by this version")
 
-    def install(self, names: Iterable[str] = ()) -> None:
-        """Install the adapters: all that are found, or those with these names. Imports none of their libraries."""
+    def install(self) -> None:
+        """Install every adapter that is found. Imports none of their libraries."""
         if not self.settings.tracking:
             return
-        wanted = set(names)
         for entry in entry_points(group=ADAPTERS):
-            if not wanted or entry.name in wanted:
-                with contained(entry.name):
-                    self._install(entry)
+            with contained(entry.name):
+                self._install(entry)
 
     def _install(self, entry: EntryPoint) -> None:
         adapter = entry.load()(self.calls)

@@ -66,22 +66,26 @@ class SpanledgerConfigurator(_OTelSDKConfigurator):
         with _without_exporters():
             super()._configure(**kwargs)  # type: ignore[no-untyped-call]
         runtime = Runtime.of()
-        if adopt(runtime):
+        if adopt(runtime, owned=True):
             for exporter in span_exporters():
                 runtime.export.join(exporter)
             runtime.read_metrics(metric_readers())
 
 
-def adopt(runtime: Runtime) -> bool:
-    """Connect a runtime to the SDK's providers and make it this process's. False where no SDK is set up."""
+def adopt(runtime: Runtime, *, owned: bool) -> bool:
+    """Connect a runtime to the SDK's providers and make it this process's. False where no SDK is set up.
+
+    Providers that we set up are `owned`, and closed by us; those of the app are its own to close.
+    """
     _Current.runtime = runtime
     tracing, metering = providers()
     if tracing is None:
         return False
-    atexit.unregister(tracing.shutdown)
-    if metering is not None:
-        atexit.unregister(metering.shutdown)
-    runtime.connect(tracing, metering)
+    if owned:
+        atexit.unregister(tracing.shutdown)
+        if metering is not None:
+            atexit.unregister(metering.shutdown)
+    runtime.connect(tracing, metering, owned=owned)
     if runtime.ending is not None:
         runtime.ending.install()
     return True
@@ -92,8 +96,11 @@ def attach() -> Runtime:
     runtime = current()
     if runtime is None:
         runtime = Runtime.of()
-        if adopt(runtime):
-            log.warning("another distribution set OpenTelemetry up, so spans of others leave unpriced; set %s", _OURS)
+        if adopt(runtime, owned=False):
+            log.warning(
+                "another distribution set OpenTelemetry up: what it exports we neither price nor redact; set %s",
+                _OURS,
+            )
     return runtime
 
 

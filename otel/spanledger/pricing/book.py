@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -66,7 +67,9 @@ class PriceBook:
 
     def __init__(self, load: Callable[[], Sequence[Table]] = _bundled) -> None:
         self._load = load
-        self._loading = threading.Lock()
+        self._unlock()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._unlock)
         self._tables: Sequence[Table] | None = None
         self._known: dict[_Key, Tariff] = {}
         self._unknown: dict[_Key, None] = {}
@@ -127,6 +130,10 @@ class PriceBook:
                 _keep(self._unknown, key, None)
             return tariff
         return None
+
+    def _unlock(self) -> None:
+        """A fork may come while another thread loads; in the child nobody does."""
+        self._loading = threading.Lock()
 
     def _loaded(self) -> Sequence[Table]:
         if self._tables is None:

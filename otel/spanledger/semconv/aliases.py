@@ -39,6 +39,7 @@ OPENLIT = {
 }
 ALL = {**OPENLLMETRY, **OPENINFERENCE, **OPENLIT}
 
+OPENINFERENCE_KIND = "openinference.span.kind"
 #: Foreign words for an operation.
 _OPERATIONS = {"LLM": "chat", "EMBEDDING": "embeddings", "completion": "text_completion", "embedding": "embeddings"}
 
@@ -50,7 +51,7 @@ def canonical(attributes: Mapping[str, Any]) -> dict[str, Any]:
         found.setdefault(ALL.get(key, key), value)
     for key in found.keys() & attributes.keys():
         found[key] = attributes[key]
-    operation = found.get(names.GEN_AI_OPERATION_NAME, attributes.get("openinference.span.kind"))
+    operation = found.get(names.GEN_AI_OPERATION_NAME, attributes.get(OPENINFERENCE_KIND))
     if operation is not None:
         found[names.GEN_AI_OPERATION_NAME] = _OPERATIONS.get(operation, operation)
     return found

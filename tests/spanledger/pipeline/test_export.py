@@ -72,15 +72,20 @@ def test_a_child_begins_with_a_count_of_its_own() -> None:
 
 def test_an_end_closes_everything_once() -> None:
     closed: list[str] = []
-    ending = Ending([lambda: closed.append("a"), lambda: closed.append("b")], lambda: 0)
+    ending = Ending(lambda: closed.append("first"), lambda: 0)
+    ending.also(lambda: closed.append("a"))
+    ending.also(lambda: closed.append("b"))
     ending()
     ending()
-    assert sorted(closed) == ["a", "b"]
+    assert closed[0] == "first"
+    assert sorted(closed) == ["a", "b", "first"]
 
 
 def test_an_end_waits_no_longer_than_its_grace_and_says_what_is_lost(caplog: pytest.LogCaptureFixture) -> None:
     began = time.monotonic()
-    Ending([lambda: time.sleep(3)], lambda: 7, grace=0.1)()
+    ending = Ending(lambda: None, lambda: 7, grace=0.1)
+    ending.also(lambda: time.sleep(3))
+    ending()
     assert time.monotonic() - began < 1
     assert "7 spans could not be delivered within 0.1 s" in caplog.text
 
@@ -91,6 +96,9 @@ def test_a_step_that_fails_does_not_keep_the_others(failures: Counter[tuple[str,
     def broken() -> None:
         raise LookupError
 
-    Ending([broken, lambda: closed.append("a")], lambda: 0)()
+    ending = Ending(broken, lambda: 0)
+    ending.also(broken)
+    ending.also(lambda: closed.append("a"))
+    ending()
     assert closed == ["a"]
-    assert failures == {("shutdown", "LookupError"): 1}
+    assert failures == {("shutdown", "LookupError"): 2}
