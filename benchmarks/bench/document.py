@@ -1,0 +1,107 @@
+"""What is printed and what is written to docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.report import goals
+from bench.result import Verdict
+
+_TITLES = {"overhead": "Overhead per call", "memory": "Memory", "start": "Start"}
+_METHOD = {
+    "overhead": """\
+Each contender runs in a process and a virtual environment of its own (`benchmarks/requirements/`), all on the same
+Python and, OpenLIT apart, on the same openai client; OpenLIT does not admit openai 3 and is compared with the client 2
+that it admits, bare. A transport inside the process answers at once with streams that are read piece by piece, so no
+socket is part of it. A driver hands out rounds of {calls} in turn, A B C D A B C D, {rounds} times. Of the CPU time of
+the calling thread the median of the fastest fifth of the rounds is taken, because whatever else a machine does only
+adds to it; that of the bare client is subtracted. (The second table has the plain medians over all rounds, of
+differences within a round: where they are much higher, the machine was busy.) "SDK span" is the least that tracing
+costs: one CLIENT span of a dozen attributes around the call, through a batch processor. All exporters take everything
+and send nothing; peers only trace, as their documentation sets them up, with content capture off; spanledger does all
+that it does by default: its chain of processors, redaction, prices and metrics. On the stream spanledger alone asks
+for usage, so it gets one chunk more and takes it out again. "All threads" is the CPU time of the process, where the
+work that waits for a batch or for a collection of metrics is made to happen within its round: for metrics that is
+far more often than the once a minute of an app.""",
+    "memory": """\
+Resident memory of a process that does {mix}, over and over, read after every thousand calls with everything flushed
+and collected, from 5,000 calls of warm-up on. The allocator takes memory in steps of a mebibyte, so the goal is judged
+by the trend: the median growth from one reading to the next.""",
+    "start": """\
+Each in fresh processes, medians: import and set-up after `import openai`. "First call" is the CPU time of the first
+chat call beyond the second's: what is put off until then, such as loading the price table. "Unused modules" are
+modules of frameworks that are installed, that the app does not import, and that it got all the same. The last row of an
+environment is the whole process of an app that imports openai, beyond the same process without
+`opentelemetry-instrument`: a second interpreter start is part of it.""",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One part of the measurements. `measured` is False if something that belongs to it could not be."""
+
+    part: str
+    tables: list[list[str]]
+    notes: list[str]
+    verdicts: list[Verdict]
+    measured: bool
+
+    def plain(self) -> Iterator[str]:
+        """For the terminal."""
+        yield _TITLES[self.part]
+        for lines in self.tables:
+            yield ""
+            yield from lines
+        for lines in (self.notes, goals(self.verdicts)):
+            if lines:
+                yield ""
+                yield from lines
+
+
+def machine() -> str:
+    """What the numbers were measured on."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{cores} cores ({platform.machine()}), {platform.python_implementation()} {platform.python_version()}"
+
+
+def _markdown(section: Section, words: dict[str, str]) -> Iterator[str]:
+    yield f"## {_TITLES[section.part]}"
+    for lines in section.tables:
+        yield ""
+        yield from lines
+    if section.notes:
+        yield ""
+        yield from (f"- {note}" for note in section.notes)
+    if section.verdicts:
+        yield ""
+        yield from table_of(section.verdicts)
+    yield ""
+    yield _METHOD[section.part].format(**words)
+    yield ""
+
+
+def table_of(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """The goals as a markdown table."""
+    yield "| goal | found | |"
+    yield "|---|---|---|"
+    yield from (f"| {one.goal} | {one.found} | {'holds' if one.holds else '**missed**'} |" for one in verdicts)
+
+
+def write(path: Path, sections: Sequence[Section], words: dict[str, str]) -> None:
+    """Write the page."""
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench ARGS=--markdown` (`python benchmarks/overhead.py --markdown`) on "
+        f"{datetime.now(UTC):%Y-%m-%d}: {machine()}.",
+        "Microseconds depend on the machine; the ratios to the bare SDK span of the same run much less.",
+        "",
+    ]
+    for section in sections:
+        lines += _markdown(section, words)
+    path.write_text("\n".join(lines).rstrip() + "\n", "utf-8")
