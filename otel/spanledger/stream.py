@@ -135,7 +135,7 @@ class EventTap(Tap):
     def _events(self, data: bytes) -> bytes:
         """What the reader makes of the events that are complete; the rest is held back, in pieces."""
         if not self._held:
-            if data.endswith(b"\n\n") and data.find(b"\n\n") == len(data) - 2 and b"\r" not in data:
+            if data.endswith(b"\n\n") and data.count(b"\n") == 2:  # one line and its end: a JSON line holds no other
                 return self._reader.event(data)
         elif not _BOUNDARY.search(self._held[-1][-3:] + data):
             self._held.append(data)

@@ -23,6 +23,8 @@ from spanledger_instrumentation.openai.usage import BYTES_PER_TOKEN, estimated, 
 _STREAM_ERROR = "openai.APIError"
 #: Events are kept for an estimate up to this size, in bytes.
 KEPT = 4 * 1024 * 1024
+#: What stands behind the text of a chunk that neither ends a choice nor tells a usage.
+_QUIET = re.compile(rb'"finish_reason": ?null[}\]]*(?:, ?"usage": ?null)?')
 _NULL_USAGE = re.compile(rb',\s*"usage"\s*:\s*null|"usage"\s*:\s*null\s*,\s*')
 #: Marks of servers that send the chunk with nothing but the usage unasked (seen in recorded streams of Novita).
 _UNASKED = (b'"sla_metrics"',)
@@ -78,21 +80,47 @@ class ChatEvents:
         self._usage: Any = None
         self._reasons: list[str] = []
         self._tools: list[str] = []
+        self._one_choice = body.get("n") in (None, 1)
+        #: How chunks go on behind their text that hold nothing else, and what the app is to see of that.
+        self._quiet = self._shown = b""
 
     def event(self, raw: bytes) -> bytes:
         """Take in one event; returns it as the app is to see it."""
         if self._size < KEPT:
             self._events.append(raw)
             self._size += len(raw)
+        quiet = self._quiet
+        if quiet and (at := raw.rfind(quiet)) > 0 and b'"name"' not in raw:
+            rest = raw[at + len(quiet) :]
+            if b'"usage"' not in rest:
+                return raw[:at] + self._shown + rest if self.edits else raw
+        return self._read(raw)
+
+    def _read(self, raw: bytes) -> bytes:
+        """The long way: look at everything that an event could tell."""
         if raw.startswith((b"data: [DONE]", b"data:[DONE]")):
             self.final = True
         elif (not self._head and b"{" in raw) or _tells(raw):
             found = payload(raw)
             if found is not None and self._note(found) and self.edits and not any(mark in raw for mark in _UNASKED):
                 return b""
-        if self.edits and b'"usage"' in raw and (b'"system_fingerprint"' in raw or b'"service_tier"' in raw):
+        elif self._one_choice:
+            self._learn(raw)
+        return self._edited(raw) if self.edits else raw
+
+    @staticmethod
+    def _edited(raw: bytes) -> bytes:
+        if b'"usage"' in raw and (b'"system_fingerprint"' in raw or b'"service_tier"' in raw):
             return _without_null_usage(raw)
         return raw
+
+    def _learn(self, raw: bytes) -> None:
+        """Remember how a chunk goes on behind its text if it holds nothing else: most of a stream do so alike."""
+        if found := _QUIET.search(raw):
+            begin, end = found.span()
+            shown = _without_null_usage(found[0]) if self.edits and self._edited(raw) is not raw else found[0]
+            if not self.edits or raw[:begin] + shown + raw[end:] == self._edited(raw):
+                self._quiet, self._shown = found[0], shown
 
     def _note(self, found: dict[str, Any]) -> bool:
         """Keep what a chunk says; returns whether it is the one that carries nothing but the usage."""
