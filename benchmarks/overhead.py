@@ -26,7 +26,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks/overhead.py", description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=PARTS, action="append", help="measure only this (may be repeated)")
     parser.add_argument("--contender", choices=list(BY_NAME), action="append", help="only this one (may be repeated)")
-    parser.add_argument("--rounds", type=int, default=80, help="rounds of calls, each to every contender (80)")
+    parser.add_argument("--lives", type=int, default=8, help="processes of each contender, one after the other (8)")
+    parser.add_argument("--rounds", type=int, default=12, help="rounds of calls in each of these lives (12)")
     parser.add_argument("--calls", type=int, default=20_000, help="calls over which memory is watched (20000)")
     parser.add_argument("--starts", type=int, default=7, help="fresh processes for each way to start (7)")
     parser.add_argument("--markdown", action="store_true", help="write docs/benchmarks.md")
@@ -44,14 +45,17 @@ def _progress(total: int) -> Iterator[None]:
 
 
 def _overhead(options: argparse.Namespace) -> document.Section:
-    with driver.Field(chosen(options.contender or [])) as field:
-        if missing := {"bare", "sdk"} & field.absent.keys():
-            raise driver.WorkerError("; ".join(f"{name} {field.absent[name]}" for name in sorted(missing)))
-        found = driver.rounds(field, CALLS, options.rounds, _progress(options.rounds))
-        results = result.costs(found)
-        tables = [report.overhead(results, field.workers, field.absent), report.clocks(results, field.workers)]
-        notes = report.fairness(field.workers, field.absent)
-    return document.Section("overhead", tables, notes, result.verdicts(results), "spanledger" not in field.absent)
+    progress = _progress(options.lives * options.rounds)
+    found = []
+    for _ in range(options.lives):
+        with driver.Field(chosen(options.contender or [])) as field:
+            if missing := {"bare", "sdk"} & field.absent.keys():
+                raise driver.WorkerError("; ".join(f"{name} {field.absent[name]}" for name in sorted(missing)))
+            found.append(driver.rounds(field, CALLS, options.rounds, progress))
+    results = result.costs(found)
+    tables = [report.overhead(results, field.workers, field.absent), report.clocks(results, field.workers)]
+    notes = report.fairness(field.workers, field.absent)
+    return document.Section("overhead", tables, notes, result.verdicts(results), "spanledger" in results)
 
 
 def _memory(options: argparse.Namespace) -> document.Section:
@@ -85,7 +89,12 @@ def main() -> int:
         print("\n" + "\n".join(section.plain()))
         sections.append(section)
     if options.markdown:
-        words = {"calls": _listed(CALLS), "mix": _listed(memory.MIX), "rounds": str(options.rounds)}
+        words = {
+            "calls": _listed(CALLS),
+            "mix": _listed(memory.MIX),
+            "rounds": str(options.rounds),
+            "lives": str(options.lives),
+        }
         document.write(ROOT / "docs" / "benchmarks.md", sections, words)
         print(f"\nwritten: {ROOT / 'docs' / 'benchmarks.md'}")
     return 0 if all(section.measured for section in sections) else 2

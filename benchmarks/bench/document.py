@@ -18,10 +18,12 @@ _METHOD = {
 Each contender runs in a process and a virtual environment of its own (`benchmarks/requirements/`), all on the same
 Python and, OpenLIT apart, on the same openai client; OpenLIT does not admit openai 3 and is compared with the client 2
 that it admits, bare. A transport inside the process answers at once with streams that are read piece by piece, so no
-socket is part of it. A driver hands out rounds of {calls} in turn, A B C D A B C D, {rounds} times. Of the CPU time of
-the calling thread the median of the fastest fifth of the rounds is taken, because whatever else a machine does only
-adds to it; that of the bare client is subtracted. (The second table has the plain medians over all rounds, of
-differences within a round: where they are much higher, the machine was busy.) "SDK span" is the least that tracing
+socket is part of it. A driver hands out rounds of {calls} in turn, A B C D A B C D, {rounds} times; then all processes
+are started anew, {lives} times, because the luck of its memory layout makes one process slower than the next by more
+than what is measured. Of the CPU time of the calling thread the median of the fastest fifth of the rounds of each life
+is taken, because whatever else a machine does only adds to it; of these the median over the lives, less that of the
+bare client, is the overhead. (The second table has the plain medians over all rounds, of differences within a round:
+where they are much higher, the machine was busy.) "SDK span" is the least that tracing
 costs: one CLIENT span of a dozen attributes around the call, through a batch processor. All exporters take everything
 and send nothing; peers only trace, as their documentation sets them up, with content capture off; spanledger does all
 that it does by default: its chain of processors, redaction, prices and metrics. On the stream spanledger alone asks

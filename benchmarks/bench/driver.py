@@ -87,21 +87,23 @@ class Field:
     def __init__(self, contenders: Iterable[Contender]) -> None:
         self.workers: dict[str, Worker] = {}
         self.absent: dict[str, str] = {}
-        for contender in contenders:
-            self._admit(contender)
+        starting = [worker for contender in contenders if (worker := self._start(contender))]
+        for worker in starting:
+            self._admit(worker)
 
-    def _admit(self, contender: Contender) -> None:
+    def _start(self, contender: Contender) -> Worker | None:
         try:
-            python = environments.python(contender.requirements)
+            return Worker(contender, environments.python(contender.requirements))
         except environments.InstallError as error:
             self.absent[contender.name] = f"does not install: {error}"
-            return
-        worker = Worker(contender, python)
+            return None
+
+    def _admit(self, worker: Worker) -> None:
         try:
-            self.workers[contender.name] = worker.started()
+            self.workers[worker.contender.name] = worker.started()
         except WorkerError as error:
             worker.close()
-            self.absent[contender.name] = f"does not run: {error}"
+            self.absent[worker.contender.name] = f"does not run: {error}"
 
     def __enter__(self) -> Field:
         return self

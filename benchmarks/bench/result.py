@@ -39,20 +39,39 @@ def undisturbed(values: Sequence[float]) -> float:
     return statistics.median(sorted(values)[: max(1, len(values) // QUIET)])
 
 
-def _cost(found: Rounds, name: str, kind: str) -> Cost:
-    own, bare = found[name][kind], found[BY_NAME[name].baseline][kind]
-    if is_bare(name):
-        return Cost(undisturbed(own["thread"]), statistics.median(own["thread"]), undisturbed(own["process"]), None)
-    thread = undisturbed(own["thread"]) - undisturbed(bare["thread"])
-    process = undisturbed(own["process"]) - undisturbed(bare["process"])
-    median = statistics.median(a - b for a, b in zip(own["thread"], bare["thread"], strict=True))
-    sdk = undisturbed(found["sdk"][kind]["thread"]) - undisturbed(found["bare"][kind]["thread"])
-    return Cost(thread, median, process, thread / sdk)
+class _Lives:
+    """The rounds of all lives of the processes. One process is by luck of its memory layout slower than the next."""
+
+    def __init__(self, lives: Sequence[Rounds]) -> None:
+        self._lives = lives
+
+    def typical(self, name: str, kind: str, clock: str) -> float:
+        """Microseconds per call in undisturbed rounds: the median over the lives."""
+        return statistics.median(undisturbed(life[name][kind][clock]) for life in self._lives)
+
+    def difference(self, name: str, baseline: str, kind: str) -> float:
+        """Thread time beyond a baseline's in the same round: the median over all rounds of all lives."""
+        pairs = (zip(life[name][kind]["thread"], life[baseline][kind]["thread"], strict=True) for life in self._lives)
+        return statistics.median(own - other for pair in pairs for own, other in pair)
+
+    def cost(self, name: str, kind: str) -> Cost:
+        """What a contender costs."""
+        thread, process = (self.typical(name, kind, clock) for clock in ("thread", "process"))
+        if is_bare(name):
+            median = statistics.median(value for life in self._lives for value in life[name][kind]["thread"])
+            return Cost(thread, median, process, None)
+        bare = BY_NAME[name].baseline
+        thread -= self.typical(bare, kind, "thread")
+        process -= self.typical(bare, kind, "process")
+        sdk = self.typical("sdk", kind, "thread") - self.typical("bare", kind, "thread")
+        return Cost(thread, self.difference(name, bare, kind), process, thread / sdk)
 
 
-def costs(found: Rounds) -> Costs:
-    """What each contender costs."""
-    return {name: {kind: _cost(found, name, kind) for kind in KINDS} for name in found}
+def costs(found: Sequence[Rounds]) -> Costs:
+    """What each contender costs that took part in every life."""
+    lives = _Lives(found)
+    names = [name for name in found[0] if all(name in life for life in found)]
+    return {name: {kind: lives.cost(name, kind) for kind in KINDS} for name in names}
 
 
 @dataclass(frozen=True, slots=True)

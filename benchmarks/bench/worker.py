@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 from bench import subjects
 from bench.contenders import BY_NAME, is_bare
 
-WARM_UP = {"chat": 400, "stream": 60, "embeddings": 400}
+WARM_UP = {"chat": 200, "stream": 40, "embeddings": 200}
 
 
 def _no_network(*_args: object) -> NoReturn:

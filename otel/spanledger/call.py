@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 from weakref import WeakSet
@@ -107,7 +107,7 @@ class Calls:
             payer = payer.over(scope.from_baggage(here))
         if payer.run is None:
             outer = self.lineage.run_of(trace.get_current_span(here).get_span_context().span_id)
-            payer = replace(payer, run=outer or scope.process_run())
+            payer = scope.with_run(payer, outer or scope.process_run())
         attributes = _start_attributes(request, payer)
         name = f"{request.operation} {request.model}" if request.model else request.operation
         span = self.tracer.start_span(name, here, SpanKind.CLIENT, attributes, request.links or None)

@@ -13,6 +13,7 @@ import logging
 from collections import Counter
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
 from typing import ClassVar, Literal
 
@@ -94,4 +95,7 @@ def failed(component: str, error: BaseException) -> None:
         log.warning("spanledger %s failed and goes on without: %r", component, error, exc_info=error)
 
 
-contained = Contained
+@lru_cache(maxsize=256)
+def contained(component: str) -> Contained:
+    """A block in which our failures are contained, as `Contained` says. It has no state, so one serves everybody."""
+    return Contained(component)

@@ -6,7 +6,7 @@ request (its SERVER or CONSUMER span), the cost of a subtree, and the facts that
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from spanledger.scope import EMPTY, Scope
 from spanledger.usage import Usage
@@ -15,8 +15,7 @@ from spanledger.usage import Usage
 OPEN_SPANS = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """One metered call as metrics and ledger see it. Times are seconds; `cost` is nano-USD, None if unknown."""
 
     operation: str

@@ -12,6 +12,7 @@ import socket
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any
 
 from opentelemetry import baggage, context
@@ -172,6 +173,12 @@ class Held:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+@lru_cache(maxsize=1024)
+def with_run(scope: Scope, run: str) -> Scope:
+    """The scope with a run; kept, because most calls of a process or request ask for the same."""
+    return replace(scope, run=run)
 
 
 class _ProcessRun:

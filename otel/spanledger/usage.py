@@ -49,9 +49,16 @@ class Usage:
 
     def flagged(self) -> Usage:
         """The provider's own counts, flagged suspect where they contradict each other; negative ones count as 0."""
-        if min(counts := [getattr(self, f) for f in _COUNTS]) < 0:
-            return replace(self, suspect=True, **{f: max(0, n) for f, n in zip(_COUNTS, counts, strict=True)})
-        return self if self.suspect or self._fits() else replace(self, suspect=True)
+        if self.suspect or (not self._negative() and self._fits()):
+            return self
+        negative: dict[str, Any] = {f: 0 for f in _COUNTS if getattr(self, f) < 0}
+        return replace(self, suspect=True, **negative)
+
+    def _negative(self) -> bool:
+        """Whether any count is below 0."""
+        parts = min(self.cache_read, self.cache_write, self.cache_write_long, self.reasoning, self.cache_read_audio)
+        others = min(self.input_audio, self.output_audio, self.input_image, self.output_image, self.web_searches)
+        return min(self.input, self.output, parts, others) < 0
 
     def checked(self) -> Usage:
         """What is charged: the same counts where they agree, otherwise the larger reading."""

@@ -47,7 +47,7 @@ class OpenAIAdapter(Adapter):
             if found is None:
                 return None
             if found.retrieved is None:
-                ask = str(client.base_url) not in self._without_usage
+                ask = not self._without_usage or str(client.base_url) not in self._without_usage
                 return Exchange(self.calls, self._background, client, args, found, ask=ask)
             if self._background.waiting(found.retrieved):
                 return Reread(self.calls, self._background, client, args, found)

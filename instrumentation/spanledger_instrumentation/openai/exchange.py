@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from spanledger.call import NOTHING, Answer, Call, Calls, type_name
 from spanledger.errors import contained
@@ -24,12 +25,15 @@ from spanledger_instrumentation.openai.shapes import mapping, mappings
 #: The call whose HTTP attempts are being made here.
 CURRENT: ContextVar[Exchange | None] = ContextVar("spanledger_openai_exchange", default=None)
 
-_LIMITS = (
-    ("x-ratelimit-limit-requests", names.SPANLEDGER_RATELIMIT_LIMIT_REQUESTS),
-    ("x-ratelimit-limit-tokens", names.SPANLEDGER_RATELIMIT_LIMIT_TOKENS),
-    ("x-ratelimit-remaining-requests", names.SPANLEDGER_RATELIMIT_REMAINING_REQUESTS),
-    ("x-ratelimit-remaining-tokens", names.SPANLEDGER_RATELIMIT_REMAINING_TOKENS),
-)
+_LIMIT = b"x-ratelimit-"
+_LIMITS = {
+    b"limit-requests": names.SPANLEDGER_RATELIMIT_LIMIT_REQUESTS,
+    b"limit-tokens": names.SPANLEDGER_RATELIMIT_LIMIT_TOKENS,
+    b"remaining-requests": names.SPANLEDGER_RATELIMIT_REMAINING_REQUESTS,
+    b"remaining-tokens": names.SPANLEDGER_RATELIMIT_REMAINING_TOKENS,
+}
+#: The base URL of each client, and whom it names.
+_WHOM: WeakKeyDictionary[Any, tuple[Any, tuple[str, tuple[str, int | None]]]] = WeakKeyDictionary()
 _OPTION = re.compile(r"stream_options|include_usage", re.IGNORECASE)
 
 
@@ -51,12 +55,13 @@ def _body(options: Any) -> dict[str, Any]:
 
 
 def whom(client: Any) -> tuple[str, tuple[str, int | None]]:
-    """The provider that a client calls, with host and port."""
+    """The provider that a client calls, with host and port. Kept for as long as client and base URL are the same."""
     url = client.base_url
-    return provider(url.host, azure=any("Azure" in kind.__name__ for kind in type(client).__mro__)), (
-        url.host,
-        url.port,
-    )
+    kept = _WHOM.get(client)
+    if kept is None or kept[0] is not url:
+        azure = any("Azure" in kind.__name__ for kind in type(client).__mro__)
+        kept = _WHOM[client] = (url, (provider(url.host, azure=azure), (url.host, url.port)))
+    return kept[1]
 
 
 def leave(exchange: Exchange, outer: Exchange | None) -> None:
@@ -193,10 +198,12 @@ class Exchange:
                 self._background.created(response_id, Created.by(self.call))
 
 
-def _rate_limits(headers: Mapping[str, str]) -> dict[str, int]:
+def _rate_limits(headers: Any) -> dict[str, int]:
+    """What the rate-limit headers say. Read in their raw form, which is quicker than four look-ups."""
     found = {}
-    for header, name in _LIMITS:
-        value = headers.get(header)
-        if value is not None and value.strip().isdigit():
-            found[name] = int(value)
+    for header, value in headers.raw:
+        if len(header) > len(_LIMIT) and header[: len(_LIMIT)].lower() == _LIMIT:
+            name = _LIMITS.get(header[len(_LIMIT) :].lower())
+            if name is not None and value.strip().isdigit():
+                found[name] = int(value)
     return found

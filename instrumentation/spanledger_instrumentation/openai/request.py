@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -75,6 +76,7 @@ class Endpoint:
     retrieved: str | None = None
 
 
+@lru_cache(maxsize=1024)
 def endpoint(method: str, path: str) -> Endpoint | None:
     """The endpoint that makes a model work, or reads such work again; None for everything else."""
     path = urlsplit(path).path

@@ -14,7 +14,7 @@ from spanledger import scope
 from spanledger.call import price_attributes
 from spanledger.errors import contained
 from spanledger.lineage import Facts, Lineage
-from spanledger.pipeline.stage import Stage, copied
+from spanledger.pipeline.stage import Stage, copied, plain
 from spanledger.pricing import PriceBook
 from spanledger.semconv import aliases, names
 from spanledger.usage import from_attributes
@@ -23,9 +23,9 @@ from spanledger.usage import from_attributes
 INFERENCE = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
 
 
-def _may_be_call(kind: SpanKind, attributes: Mapping[str, Any] | None) -> bool:
+def _may_be_call(kind: SpanKind, attributes: Mapping[str, Any]) -> bool:
     """Calls are CLIENT spans; only OpenInference makes them INTERNAL, where others put the sums of agents."""
-    return kind is SpanKind.CLIENT or aliases.OPENINFERENCE_KIND in (attributes or {})
+    return kind is SpanKind.CLIENT or aliases.OPENINFERENCE_KIND in attributes
 
 
 class Price(Stage):
@@ -39,9 +39,12 @@ class Price(Stage):
     def on_end(self, span: ReadableSpan) -> None:
         """Price the span if it is a call that nobody has priced."""
         priced = span
+        if span.kind not in (SpanKind.CLIENT, SpanKind.INTERNAL):
+            super().on_end(span)
+            return
         with contained("pipeline"):
-            attributes = span.attributes
-            if _may_be_call(span.kind, attributes) and attributes and names.SPANLEDGER_CALL_ID not in attributes:
+            attributes = plain(span.attributes)
+            if _may_be_call(span.kind, attributes) and names.SPANLEDGER_CALL_ID not in attributes:
                 priced = self._foreign(span, attributes)
         super().on_end(priced)
 

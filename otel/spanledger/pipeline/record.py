@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
-from opentelemetry.trace import SpanContext, StatusCode
+from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 
 from spanledger.errors import contained
 from spanledger.lineage import Lineage, Node
 from spanledger.pipeline.meters import AgentRun, Meters
-from spanledger.pipeline.stage import Stage, copied
+from spanledger.pipeline.stage import Stage, copied, plain
 from spanledger.semconv import names
 
 _NANO = 1_000_000_000
@@ -37,12 +37,13 @@ class Record(Stage):
         self._meters = meters
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Count the agents that are running."""
-        with contained("pipeline"):
-            node = self._lineage.open(span.get_span_context().span_id)
-            if node is not None and (agent := agent_of(span)):
-                node.agent = agent
-                self._meters.agent_started(agent)
+        """Count the agents that are running here; those that are called elsewhere are CLIENT spans."""
+        if span.kind is SpanKind.INTERNAL:
+            with contained("pipeline"):
+                node = self._lineage.open(span.get_span_context().span_id)
+                if node is not None and (agent := agent_of(span)):
+                    node.agent = agent
+                    self._meters.agent_started(agent)
         super().on_start(span, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -63,7 +64,7 @@ class Record(Stage):
         if agent := agent_of(span):
             self._meters.agent_ended(self._agent_run(agent, span, node))
         if node.cost:
-            return copied(span, {**(span.attributes or {}), names.SPANLEDGER_COST_SUBTREE: node.cost / _NANO})
+            return copied(span, {**plain(span.attributes), names.SPANLEDGER_COST_SUBTREE: node.cost / _NANO})
         return span
 
     @staticmethod

@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Status
 
 from spanledger.errors import contained
-from spanledger.pipeline.stage import Stage, copied
+from spanledger.pipeline.stage import Stage, copied, plain
 from spanledger.semconv import names
 
 MASK = "[REDACTED]"
@@ -77,14 +77,16 @@ def masked(value: Any) -> Any:
 
 def _masked_attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """The attributes with secrets masked, None if there are none to mask."""
-    changed = {}
-    for key, value in (attributes or {}).items():
+    if not attributes:
+        return None
+    own, changed = plain(attributes), {}
+    for key, value in own.items():
         if key in _KNOWN or value.__class__ in (int, float, bool):
             continue
         new = MASK if _SECRET_KEY.search(key) else masked(value)
         if new is not value:
             changed[key] = new
-    return {**(attributes or {}), **changed} if changed else None
+    return own | changed if changed else None
 
 
 def _masked_events(events: Sequence[Event]) -> list[Event] | None:

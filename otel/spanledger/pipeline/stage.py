@@ -33,6 +33,11 @@ class Stage(SpanProcessor):
         return self.following.force_flush(timeout_millis)
 
 
+def plain(attributes: Any) -> dict[str, Any]:
+    """Attributes as a dictionary. The SDK's own mapping is slow to walk, but quick to copy."""
+    return attributes.copy() if attributes else {}
+
+
 def copied(
     span: ReadableSpan,
     attributes: Mapping[str, Any],
