@@ -79,7 +79,7 @@ def told(stack: Stack, jaeger: Jaeger, service: str, tmp_path: Path) -> Iterator
             "OTEL_EXPORTER_OTLP_ENDPOINT": stack.otlp_http,
             "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
             "OTEL_BSP_SCHEDULE_DELAY": "200",
-            "OTEL_METRIC_EXPORT_INTERVAL": "500",
+            "OTEL_METRIC_EXPORT_INTERVAL": "3000",  # longer than a scrape: the next export has no exemplar any more
         }
         command = [str(Path(sys.executable).parent / "opentelemetry-instrument"), sys.executable, "app.py", str(port)]
         with subprocess.Popen(command, env=environment, cwd=tmp_path) as app:
