@@ -22,7 +22,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from spanledger import scope
 from spanledger.afterwards import Afterwards
 from spanledger.config import Settings
-from spanledger.errors import BudgetExceeded, contained
+from spanledger.errors import BudgetExceeded, contained, type_name
 from spanledger.lineage import Facts, Lineage
 from spanledger.pricing import Price, PriceBook
 from spanledger.semconv import names
@@ -278,16 +278,6 @@ def price_attributes(price: Price | None, book_version: str) -> dict[str, Any]:
         names.SPANLEDGER_PRICE_STATUS: names.SPANLEDGER_PRICE_STATUS_PRICED,
         names.SPANLEDGER_PRICE_VERSION: price.version,
     }
-
-
-def type_name(error: BaseException) -> str:
-    """The class of an error, as `error.type` has it; ours under the name that users import."""
-    if isinstance(error, BudgetExceeded):
-        return "spanledger.BudgetExceeded"
-    if isinstance(named := getattr(error, "error_type", None), str):
-        return named
-    kind = type(error)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _error_attributes(error: BaseException, error_type: str) -> dict[str, Any]:

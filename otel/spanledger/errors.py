@@ -64,6 +64,16 @@ class BudgetExceeded(SpanledgerError):  # noqa: N818  the name that the contract
         raise AttributeError(name)
 
 
+def type_name(error: BaseException) -> str:
+    """The class of an error, as `error.type` has it; ours under the name that users import."""
+    if isinstance(error, BudgetExceeded):
+        return "spanledger.BudgetExceeded"
+    if isinstance(named := getattr(error, "error_type", None), str):
+        return named
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
 class Contained(AbstractContextManager[None]):
     """`with contained("openai"):` our failure inside the block is logged once, counted and swallowed.
 

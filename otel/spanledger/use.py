@@ -15,8 +15,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from spanledger import scope
-from spanledger.call import SCOPE_NAME, type_name
-from spanledger.errors import contained
+from spanledger.call import SCOPE_NAME
+from spanledger.errors import contained, type_name
 from spanledger.scope import Held, Scope
 from spanledger.semconv import names
 

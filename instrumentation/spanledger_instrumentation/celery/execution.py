@@ -9,7 +9,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
 from spanledger import scope
-from spanledger.call import type_name
+from spanledger.errors import type_name
 from spanledger.scope import Held, Scope
 from spanledger.semconv import names
 from spanledger_instrumentation import carrier

@@ -17,7 +17,7 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
 from spanledger import scope
-from spanledger.call import type_name
+from spanledger.errors import type_name
 from spanledger.scope import EMPTY, Scope
 from spanledger.semconv import names
 from spanledger_instrumentation.langchain.shapes import Place, Shape

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from spanledger.call import NOTHING, Answer, Call, Calls, type_name
-from spanledger.errors import contained
+from spanledger.call import NOTHING, Answer, Call, Calls
+from spanledger.errors import contained, type_name
 from spanledger.semconv import names
 from spanledger.stream import BodyTap, EventTap, Tap, tap_response
 from spanledger_instrumentation.openai import content
