@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 from weakref import WeakSet
@@ -20,9 +20,11 @@ from opentelemetry import context, trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from spanledger import scope
+from spanledger.admission import Admission
 from spanledger.afterwards import Afterwards
 from spanledger.config import Settings
-from spanledger.errors import BudgetExceeded, contained, type_name
+from spanledger.errors import BudgetExceeded, Refusal, contained, type_name
+from spanledger.guard import Asked, Guard
 from spanledger.lineage import Facts, Lineage
 from spanledger.pricing import Price, PriceBook
 from spanledger.semconv import names
@@ -34,7 +36,10 @@ NANO = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is known of a call before it is sent. `attributes` are further `gen_ai.request.*` and the like."""
+    """What is known of a call before it is sent. `attributes` are further `gen_ai.request.*` and the like.
+
+    `key` is a fingerprint of the API key, never the key.
+    """
 
     operation: str
     provider: str
@@ -43,6 +48,7 @@ class Request:
     server_port: int | None = None
     stream: bool = False
     tier: str | None = None
+    key: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     links: tuple[trace.Link, ...] = ()
 
@@ -61,6 +67,9 @@ class Answer:
 
 NOTHING = Answer()
 
+#: Operations that no provider charges for.
+FREE = frozenset({"moderation"})
+
 
 class Clock(Protocol):
     """Seconds that only go forward."""
@@ -77,12 +86,14 @@ class Calls:
         book: PriceBook,
         lineage: Lineage,
         *,
+        guard: Guard | None = None,
         provider: trace.TracerProvider | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
         self.settings = settings
         self.book = book
         self.lineage = lineage
+        self.guard = guard
         self.clock = clock
         self.afterwards = Afterwards()
         #: Streams under way, each with a `closed` that settles it: for the end of the process.
@@ -99,6 +110,16 @@ class Calls:
         for stream in list(self.streams):
             stream.closed()
 
+    def unmetered(self, library: str) -> None:
+        """A call is about to leave that cannot be metered, because a patch point of its client is missing.
+
+        Raises:
+            BudgetExceeded: there is a hard budget, so it must not leave.
+        """
+        if self.guard is not None and self.guard.hard:
+            detail = f"this version of {library} lacks a patch point, see spanledger doctor"
+            raise BudgetExceeded(Refusal(self.guard.hard[0].name, "misconfigured", detail=detail))
+
     def start(self, request: Request, payer: scope.Scope | None = None) -> Call:
         """Begin a call in the current context: whoever pays there pays for it, unless a payer is named."""
         here = context.get_current()
@@ -111,7 +132,25 @@ class Calls:
         attributes = _start_attributes(request, payer)
         name = f"{request.operation} {request.model}" if request.model else request.operation
         span = self.tracer.start_span(name, here, SpanKind.CLIENT, attributes, request.links or None)
-        return Call(self, request, span, here, payer)
+        call = Call(self, request, span, here, payer)
+        if self.guard is not None:
+            call.admission = self._admission(self.guard, call, here)
+        return call
+
+    @staticmethod
+    def _admission(guard: Guard, call: Call, here: context.Context) -> Admission | None:
+        request = call.request
+        asked = Asked(
+            request.provider,
+            request.model,
+            call.payer,
+            tier=request.tier,
+            key=request.key,
+            baggage=scope.said(here) if guard.register.reads_baggage else {},
+            free=request.operation in FREE,
+        )
+        ticket = guard.ticket(asked)
+        return None if ticket is None else Admission(ticket, call.span)
 
 
 def _start_attributes(request: Request, payer: scope.Scope) -> dict[str, Any]:
@@ -148,10 +187,16 @@ class Call:
         self._began = calls.clock()
         self._first_chunk: float | None = None
         self.payer = payer
+        #: What it asks of its budgets; None where none counts it.
+        self.admission: Admission | None = None
         self._pid = os.getpid()
         self._limits: dict[str, int] = {}
         self._ended = False
         self._lock = threading.Lock()
+
+    def ask_instead(self, model: str) -> None:
+        """A budget had only room for this model."""
+        self.request = replace(self.request, model=model)
 
     def active(self) -> scope.Held:
         """Make the span current while requests are under way; our baggage, no provider's business, is gone there."""
@@ -223,6 +268,8 @@ class Call:
             producing = duration - (self._first_chunk or 0.0)
             if usage.output and producing > 0 and not usage.estimated:
                 found[names.SPANLEDGER_OUTPUT_RATE] = round(usage.output / producing, 3)
+        if self.admission is not None:
+            found.update(self.admission.settle(usage, price.nano_usd if price else None))
         error_type = None
         if error is not None:
             error_type = type_name(error)
