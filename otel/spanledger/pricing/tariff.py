@@ -6,6 +6,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
+from spanledger.pricing.limits import UNKNOWN, Limits
 from spanledger.pricing.rates import Rates
 
 
@@ -15,13 +16,14 @@ class Tariff:
 
     `days` and `hours` are where something changes, ascending. `rates` has one row for the time before the first day
     and one from each day on; a row has one entry for the hours before the first hour and one from each hour on.
-    `version` names the table that the rates are from.
+    `version` names the table that the rates are from, `limits` how much the model takes and gives.
     """
 
     version: str
     rates: tuple[Rates | None, ...]
     days: tuple[date, ...] = ()
     hours: tuple[time, ...] = ()
+    limits: Limits = UNKNOWN
 
     def at(self, moment: datetime | None) -> Rates | None:
         """The rates at a moment; without time zone it is UTC, None is now."""
