@@ -105,10 +105,12 @@ class Calls:
         """The tracer of metered calls; looked up late, because the provider is often set after the adapters."""
         return trace.get_tracer(SCOPE_NAME, tracer_provider=self._provider)
 
-    def settle_streams(self) -> None:
-        """End what is still being read: the process ends."""
+    def close(self) -> None:
+        """The process ends: end what is still being read, and let go of the books."""
         for stream in list(self.streams):
             stream.closed()
+        if self.guard is not None:
+            self.guard.close()
 
     def unmetered(self, library: str) -> None:
         """A call is about to leave that cannot be metered, because a patch point of its client is missing.

@@ -60,10 +60,7 @@ def _changes(actions: Any) -> None:
 def _opened() -> tuple[tuple[Budget, ...], Store]:
     settings = config.strict()
     budgets = reading.read(settings)
-    try:
-        return budgets, opening.existing(settings.store, wanted=bool(budgets))
-    except StoreError as error:
-        raise ConfigError(f"the store cannot be opened: {error}; see SPANLEDGER_STORE") from error
+    return budgets, opening.open_store(settings.store)
 
 
 def _rows(budgets: Sequence[Budget], store: Store) -> list[Row]:

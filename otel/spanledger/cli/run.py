@@ -13,6 +13,7 @@ from typing import Any
 from dotenv import dotenv_values
 
 from spanledger import config
+from spanledger.budget import reading
 from spanledger.errors import ConfigError
 
 
@@ -42,7 +43,7 @@ def do(given: argparse.Namespace) -> int:
     if not program:
         raise ConfigError("no program given; use: spanledger run -- python app.py")
     environ = environment(os.environ, Path.cwd())
-    config.strict(environ)
+    reading.read(config.strict(environ))
     if shutil.which(program[0], path=environ.get("PATH")) is None:
         raise ConfigError(f"{program[0]} is not a program that can be found; give a path or a name on PATH")
     environ.setdefault("OTEL_PYTHON_DISTRO", "spanledger")

@@ -86,6 +86,8 @@ class Ticket:
         places = guard.places(self.asked)
         if not places:
             return
+        if (broken := guard.estimator.broken) and any(place.budget.hard for place in places):
+            raise guard.refused(Refusal("SPANLEDGER_PRICES", "misconfigured", detail=broken))
         try:
             amounts = guard.estimator.amounts(self.asked, bound, places)
         except Refused as refused:

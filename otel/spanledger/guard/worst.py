@@ -10,7 +10,7 @@ from spanledger.budget.model import Budget
 from spanledger.budget.register import Place
 from spanledger.budget.store import Figures, Store
 from spanledger.errors import Refusal, Refused
-from spanledger.pricing import PICO_PER_NANO, Limits, PriceBook, Rates
+from spanledger.pricing import Limits, PriceBook, Rates
 from spanledger.scope import Scope
 
 #: Output tokens that any model takes as a cap. Serves where nobody knows a model's own maximum.
@@ -21,8 +21,10 @@ SHARE = 4
 USEFUL = 64
 #: Tokens for which a rate is asked, so that its rounding does not matter.
 _MANY = 1_000_000
+_PICO_PER_NANO = 1_000
 
-ALLOW, PRICE_AS = "allow", "price_as:"
+#: The policy under which a call of unknown price is let go and charged nothing.
+ALLOW = "allow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +64,20 @@ class Estimator:
 
     def __init__(self, book: PriceBook, unpriced: str | None) -> None:
         self._book = book
-        self.unpriced = unpriced or "deny"
+        self._unpriced = unpriced
+
+    @property
+    def broken(self) -> str | None:
+        """Why the user's own prices cannot be read: then the list price may be too low to hold."""
+        return self._book.broken
 
     def limits(self, asked: Asked) -> Limits:
         """The context window and the longest answer of the model, as far as known."""
         return self._book.limits(asked.provider, asked.model) if asked.model else Limits()
 
     def rates(self, asked: Asked) -> Rates | None:
-        """What the model's tokens cost; under `price_as` what those of another model do."""
-        found = self._book.rates(asked.provider, asked.model, None, asked.tier) if asked.model else None
-        if found is None and self.unpriced.startswith(PRICE_AS):
-            found = self._book.rates(asked.provider, self.unpriced.removeprefix(PRICE_AS), None, asked.tier)
-        return found
+        """What the model's tokens cost, None if nobody knows."""
+        return self._book.rates(asked.provider, asked.model, None, asked.tier) if asked.model else None
 
     def output(self, bound: Bound, limits: Limits) -> int | None:
         """Output tokens at most, of all choices together."""
@@ -96,7 +100,7 @@ class Estimator:
         if rates is None:
             return Worst(tokens_in + tokens_out, None)
         searches = ((bound.passes or 1) - 1) * rates.web_search
-        nano = rates.worst(tokens_in, tokens_out, text_only=bound.text_only) - (-searches // PICO_PER_NANO)
+        nano = rates.worst(tokens_in, tokens_out, text_only=bound.text_only) - (-searches // _PICO_PER_NANO)
         return Worst(tokens_in + tokens_out, nano)
 
     def amounts(self, asked: Asked, bound: Bound, places: Sequence[Place]) -> tuple[int, ...]:
@@ -120,7 +124,7 @@ class Estimator:
         if found is not None:
             return found
         if budget.unit == "USD" and self.rates(asked) is None:
-            if self.unpriced == ALLOW:
+            if self._unpriced == ALLOW:
                 return 0
             detail = f"no price is known for {asked.model!r} of {asked.provider}; see SPANLEDGER_PRICES"
             raise Refused(Refusal(budget.name, "unpriced", limit=budget.limit, unit=budget.unit, detail=detail))
