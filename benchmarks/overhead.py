@@ -14,11 +14,11 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 
-from bench import document, driver, memory, report, result, startup
+from bench import budgets, document, driver, memory, report, result, startup
 from bench.contenders import BY_NAME, chosen
 from bench.environments import ROOT, InstallError
 
-PARTS = ("overhead", "memory", "start")
+PARTS = ("overhead", "memory", "start", "budgets")
 CALLS = {"chat": 50, "stream": 15, "embeddings": 50}
 
 
@@ -70,7 +70,13 @@ def _start(options: argparse.Namespace) -> document.Section:
     return document.Section("start", [report.startup(found)], [], report.startup_verdicts(found), True)
 
 
-_MEASURES = {"overhead": _overhead, "memory": _memory, "start": _start}
+def _budgets(_: argparse.Namespace) -> document.Section:
+    found = budgets.measure()
+    tables = [report.stores(found), report.crowds(budgets.crowds())]
+    return document.Section("budgets", tables, [], budgets.verdicts(found), True)
+
+
+_MEASURES = {"overhead": _overhead, "memory": _memory, "start": _start, "budgets": _budgets}
 
 
 def _listed(calls: Mapping[str, int]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.report import goals
 from bench.result import Verdict
 
-_TITLES = {"overhead": "Overhead per call", "memory": "Memory", "start": "Start"}
+_TITLES = {"overhead": "Overhead per call", "memory": "Memory", "start": "Start", "budgets": "Budgets"}
 _METHOD = {
     "overhead": """\
 Each contender runs in a process and a virtual environment of its own (`benchmarks/requirements/`), all on the same
@@ -40,6 +40,11 @@ chat call beyond the second's: what is put off until then, such as loading the p
 modules of frameworks that are installed, that the app does not import, and that it got all the same. The last row of an
 environment is the whole process of an app that imports openai, beyond the same process without
 `opentelemetry-instrument`: a second interpreter start is part of it.""",
+    "budgets": """\
+What the store of budget counters adds to a call that five budgets apply to, each with a hard limit and a warning: a
+hold on all five before the call, and its settlement after it. CPU time of the thread, the median of the fastest fifth
+of rounds that take turns. Then so many processes at once on one SQLite file, each reserving and settling without end,
+and again with the 20 ms between the two that a quick model takes; wall time, so it knows how many cores there are.""",
 }
 
 

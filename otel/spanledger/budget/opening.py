@@ -1,53 +1,49 @@
-"""From the setting `SPANLEDGER_STORE` to a store."""
+"""From the setting `SPANLEDGER_STORE` to a store. No file is made and nothing is reached before the first use."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import unquote
 
 from spanledger.budget.memory import MemoryStore
+from spanledger.budget.sqlite import SqliteStore
 from spanledger.budget.store import Store
 from spanledger.errors import ConfigError
 
-AUTO, MEMORY, SQLITE = "auto", "memory:", "sqlite:"
-_WAYS = "write auto, memory:, sqlite:///absolute/path or redis://host:6379/0"
+AUTO = "auto"
+_FORMS = "auto, memory:, sqlite:///absolute/path or sqlite:relative/path"
 
 
-def default_path(environ: Mapping[str, str] | None = None) -> Path:
-    """The file in the user's state directory, as the XDG base directory specification has it."""
-    environ = os.environ if environ is None else environ
-    state = environ.get("XDG_STATE_HOME", "")
-    folder = Path(state) if Path(state).is_absolute() else Path.home() / ".local" / "state"
-    return folder / "spanledger" / "budgets.sqlite"
-
-
-def open_store(address: str) -> Store:
-    """The store of an address; `auto` is the file in the user's state directory. Nothing is written before its use.
+def open_store(url: str) -> Store:
+    """The store that a URL names; `auto` is the file of this user.
 
     Raises:
-        ConfigError: there is no such store; says how an address is written.
+        ConfigError: it names none.
     """
-    if address == MEMORY:
+    if url == AUTO:
+        return SqliteStore(default_path())
+    scheme, colon, rest = url.partition(":")
+    if colon and scheme == "memory" and not rest:
         return MemoryStore()
-    if address == AUTO:
-        return _file(default_path())
-    if address.startswith(SQLITE):
-        return _file(_path(address))
-    raise ConfigError(f"{address!r} is no store; {_WAYS}")
+    if colon and scheme == "sqlite":
+        return SqliteStore(_path(url, rest))
+    raise ConfigError(f"SPANLEDGER_STORE: {url!r} names no store; give {_FORMS}")
 
 
-def _path(address: str) -> Path:
-    """`sqlite:///a/b` is absolute, as is `sqlite:////a/b`; `sqlite:b` is relative to the working directory."""
-    rest = unquote(address.removeprefix(SQLITE))
-    path = "/" + rest.lstrip("/") if rest.startswith("/") else rest
-    if path in ("", "/") or (rest.startswith("//") and not rest.startswith("///")):
-        raise ConfigError(f"{address!r} names no file; {_WAYS}")
-    return Path(path).absolute()
+def default_path(environment: Mapping[str, str] = os.environ) -> Path:
+    """The file of this user: `spanledger/budgets.sqlite` in the state directory, as XDG has it."""
+    state = Path(environment.get("XDG_STATE_HOME", ""))
+    base = state if state.is_absolute() else Path.home() / ".local" / "state"
+    return base / "spanledger" / "budgets.sqlite"
 
 
-def _file(path: Path) -> Store:
-    from spanledger.budget.sqlite import SqliteStore  # noqa: PLC0415 - loads a database that few apps need
-
-    return SqliteStore(path)
+def _path(url: str, rest: str) -> Path:
+    if rest.startswith("//") and not rest.startswith("///"):
+        raise ConfigError(
+            f"SPANLEDGER_STORE: {url!r} names a host; an absolute path takes three slashes: sqlite:///path"
+        )
+    path = Path(rest.removeprefix("//")).expanduser()
+    if rest.endswith("/") or not path.name:
+        raise ConfigError(f"SPANLEDGER_STORE: {url!r} names no file; give sqlite:///absolute/path/of.sqlite")
+    return path.absolute()
