@@ -63,7 +63,8 @@ def drawn(data: st.DataObject, now: float) -> tuple[Claim, ...]:
     """Claims on some of the budgets."""
     budgets = data.draw(st.lists(st.sampled_from(range(5)), min_size=1, max_size=5, unique=True))
     every = (RUN, DAY, TOTAL, COUNTED, rolling(now))
-    return tuple(replace(every[index], amount=data.draw(st.integers(0, 7))) for index in budgets)
+    counted = data.draw(st.booleans())
+    return tuple(replace(every[index], amount=data.draw(st.integers(0, 7)), counted=counted) for index in budgets)
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -175,6 +176,41 @@ class StoreMachine(RuleBasedStateMachine):
         self.same(denied, self.model.extend(hold, more, ttl))
         if denied is None:
             attempt.bill = tuple(billed + claim.amount for billed, claim in zip(attempt.bill, more, strict=True))
+            attempt.claims = tuple(
+                replace(claim, amount=claim.amount + one.amount)
+                for claim, one in zip(attempt.claims, more, strict=True)
+            )
+
+    @precondition(lambda self: self.open())
+    @rule(data=st.data(), ttl=st.sampled_from([1.0, TTL]), lag=LAG)
+    def convert(self, data: st.DataObject, ttl: float, lag: float) -> None:
+        """Part of an attempt is booked, the rest stays held."""
+        self.clock.now += lag
+        hold = data.draw(st.sampled_from(self.open()))
+        attempt = self.attempts[hold]
+        spent = tuple(
+            data.draw(st.integers(0, min(billed, claim.amount)))
+            for billed, claim in zip(attempt.bill, attempt.claims, strict=True)
+        )
+        keep = [claim.amount - part for claim, part in zip(attempt.claims, spent, strict=True)]
+        self.number += 1
+        part = f"h{self.number}"
+        settled = self.store.convert(hold, part, attempt.claims, spent, keep, ttl)
+        self.same(settled, self.model.convert(hold, part, attempt.claims, spent, keep, ttl))
+        assert not self.store.convert(hold, part, attempt.claims, spent, keep, ttl).first
+        self.attempts[part] = Attempt(attempt.claims, spent, over=True, settled=True)
+        attempt.claims = tuple(
+            replace(claim, amount=amount) for claim, amount in zip(attempt.claims, keep, strict=True)
+        )
+        attempt.bill = tuple(billed - one for billed, one in zip(attempt.bill, spent, strict=True))
+        attempt.over = attempt.settled = not any(keep)
+        if settled.late:
+            self.before.clear()
+
+    @rule(counter=st.sampled_from(sorted(LIMITED)), number=st.integers(1, 3))
+    def refuse(self, counter: Counter, number: int) -> None:
+        self.store.refuse({counter: number})
+        self.model.refuse({counter: number})
 
     @rule(seconds=st.sampled_from([0.5, 1.0, 5.0, 12.0, 30.0]))
     def tick(self, seconds: float) -> None:

@@ -6,7 +6,7 @@ everything up anew each time it is asked, so there is nothing that could run apa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from spanledger.budget.store import Claim, Counter, Denied, Entry, Figures, Kind, Settled
@@ -104,6 +104,27 @@ class Model:
             found.charged = [a + c.amount for a, c in zip(found.charged, claims, strict=True)]
         return None
 
+    def convert(
+        self, hold: str, part: str, claims: Sequence[Claim], spent: Sequence[int], keep: Sequence[int], ttl: float
+    ) -> Settled:
+        if part in self.holds:
+            return Settled(first=False)
+        self.holds[part] = ModelHold([c.counter for c in claims], [0 for _ in claims], self.now(), "settled", [*spent])
+        self._keep(claims)
+        found = self.holds.get(hold)
+        late = found is None or found.state != "open"
+        if found and found.state == "open":
+            found.amounts, found.expires = list(keep), self.now() + ttl
+        elif found and found.state == "expired":
+            found.charged = list(keep)
+        if found and found.state in ("open", "expired") and not any(keep):
+            found.state, found.charged = "settled", list(keep)
+        return Settled(late=late, crossed=self._crossed(claims))
+
+    def refuse(self, refused: Mapping[Counter, int]) -> None:
+        for counter, number in refused.items():
+            self.counters.setdefault(counter, ModelCounter()).refused += number
+
     def expire(self) -> int:
         overdue = [hold for hold in self.holds.values() if hold.state == "open" and hold.expires <= self.now()]
         for hold in overdue:
@@ -135,7 +156,7 @@ class Model:
         for denied in found:
             counter = claims[denied.index].counter
             kept = self.counters.setdefault(counter, ModelCounter())
-            kept.refused += 1
+            kept.refused += 1 if claims[denied.index].counted else 0
             if denied.halted and not kept.halted:
                 kept.halted = True
                 self.audit.append((counter, "halt", None))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from spanledger.budget import forks
 from spanledger.budget.rows import Row, Rows
@@ -81,6 +81,25 @@ class MemoryStore:
                 return self._refused(claims, rows, refusals, now)
             self._books.add(hold, claims, now, now + ttl)
             return None
+
+    def convert(
+        self, hold: str, part: str, claims: Sequence[Claim], spent: Sequence[int], keep: Sequence[int], ttl: float
+    ) -> Settled:
+        """Charge part of a hold and keep the rest."""
+        with self._lock:
+            now = self._clock()
+            if self._books.find(part):
+                return _OVER
+            booked = self._books.book(part, claims, spent, now)
+            late = not self._books.keep(hold, keep, now, now + ttl)
+            return Settled(late=late, crossed=crossed(claims, booked.rows, self._books.rows))
+
+    def refuse(self, refused: Mapping[Counter, int]) -> None:
+        """Count refusals."""
+        with self._lock:
+            now = self._clock()
+            for counter, number in refused.items():
+                self._books.row(counter, now).refused += number
 
     def expire(self) -> int:
         """Charge the holds whose time is over."""
@@ -175,9 +194,10 @@ class MemoryStore:
         self, claims: Sequence[Claim], rows: Sequence[Row], refusals: Sequence[Denied], now: float
     ) -> Denied | None:
         for denied in refusals:
-            counter = claims[denied.index].counter
+            claim = claims[denied.index]
+            counter = claim.counter
             row = self._books.touch(counter, rows[denied.index], now)
-            row.refused += 1
+            row.refused += claim.counted
             if denied.halted and not row.halted:
                 row.halted = True
                 self._audit.append(Entry(now, counter, "halt", None, denied.kind, self._owner))

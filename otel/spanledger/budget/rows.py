@@ -107,6 +107,23 @@ class Rows:
         self._close(hold, held, "settled", now)
         return held
 
+    def keep(self, hold: str, amounts: Sequence[int], now: float, expires: float) -> bool:
+        """Let a hold have these amounts from now on, or be over where they are nothing; whether it was open."""
+        held = self.open.get(hold) or self.lapsed.get(hold)
+        if held is None:
+            return False
+        was_open = held.charged is None
+        if not any(amounts):
+            self.end(hold, "settled", amounts, now)
+        elif was_open:
+            for row, had, amount in zip(held.rows, held.amounts, amounts, strict=True):
+                row.held += amount - had
+            held.amounts, held.expires = list(amounts), expires
+            self._due = min(self._due, expires)
+        else:
+            self._charge(held, amounts, now)
+        return was_open
+
     def expire(self, now: float) -> int:
         """Charge the open holds whose time is over; how many there were."""
         if now < self._due:

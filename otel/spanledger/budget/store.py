@@ -8,7 +8,7 @@ All amounts are whole numbers in the unit of the budget: nano-USD, tokens or cal
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -51,6 +51,7 @@ class Claim:
     `limit` is the configured hard limit, None where the budget only counts; a limit raised in the store wins over it.
     `also` are further counters whose figures count towards the limit: the other sub-windows of a rolling window.
     `warns` are the amounts at which a warning is due. `sticky`: a refusal that waiting cannot cure halts the counter.
+    `counted`: a refusal counts in `refused`; not so where a process asks on its own account, for calls to come.
     """
 
     counter: Counter
@@ -59,6 +60,7 @@ class Claim:
     warns: tuple[int, ...] = ()
     also: tuple[Counter, ...] = ()
     sticky: bool = False
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,20 @@ class Store(Protocol):
 
     def extend(self, hold: str, claims: Sequence[Claim], ttl: float) -> Denied | None:
         """Hold the amounts of these claims on top (same counters, same order), and live `ttl` seconds from now on."""
+
+    def convert(
+        self, hold: str, part: str, claims: Sequence[Claim], spent: Sequence[int], keep: Sequence[int], ttl: float
+    ) -> Settled:
+        """Charge part of a hold and keep the rest, in one piece.
+
+        `spent` is charged under the id `part`, once, as if it were the settlement of a hold of that id; it may be below
+        0 where a late settlement takes back. What the hold holds becomes `keep`, and it lives `ttl` seconds from now
+        on; with nothing kept it is over. Of a hold that expired the charge becomes `keep`. `late` says that the hold was
+        no longer open. That `spent` and `keep` are no more than was held is up to the caller.
+        """
+
+    def refuse(self, refused: Mapping[Counter, int]) -> None:
+        """Count refusals that were given without asking here: how many, by counter."""
 
     def expire(self) -> int:
         """Charge the holds whose time is over; how many there were. `reserve` and `figures` do it by themselves."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import islice
 
@@ -24,8 +24,8 @@ _LIMIT = """
 INSERT INTO counters (key, raised, touched) VALUES (?1, ?2, ?3)
 ON CONFLICT (key) DO UPDATE SET raised = ?2, halted = 0, touched = ?3"""
 _REFUSE = """
-INSERT INTO counters (key, refused, halted, touched) VALUES (?1, 1, ?2, ?3)
-ON CONFLICT (key) DO UPDATE SET refused = refused + 1, halted = max(halted, ?2), touched = ?3"""
+INSERT INTO counters (key, refused, halted, touched) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (key) DO UPDATE SET refused = refused + ?2, halted = max(halted, ?3), touched = ?4"""
 _STANDING = "SELECT key, committed, held, raised, halted, warned FROM counters WHERE key = ?"
 #: SQLite takes 500 parts of a compound statement.
 _AT_ONCE = 100
@@ -75,8 +75,13 @@ def limit(connection: sqlite3.Connection, counter: Counter, raised: int | None, 
 
 def refuse(connection: sqlite3.Connection, claims: Sequence[Claim], refusals: Iterable[Denied], now: float) -> None:
     """Count refusals, and halt where one is final."""
-    rows = [(claims[denied.index].counter.key, denied.halted, now) for denied in refusals]
-    connection.executemany(_REFUSE, rows)
+    asked = [(claims[denied.index], denied.halted) for denied in refusals]
+    connection.executemany(_REFUSE, [(claim.counter.key, claim.counted, halted, now) for claim, halted in asked])
+
+
+def count(connection: sqlite3.Connection, refused: Mapping[Counter, int], now: float) -> None:
+    """Count refusals that were given elsewhere."""
+    connection.executemany(_REFUSE, [(counter.key, number, False, now) for counter, number in refused.items()])
 
 
 def warn(connection: sqlite3.Connection, given: Iterable[tuple[Counter, int]]) -> None:

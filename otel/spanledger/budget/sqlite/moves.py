@@ -46,6 +46,18 @@ def end(connection: sqlite3.Connection, kept: Kept, state: HoldState, charged: S
     holds.write(connection, kept._replace(state=state, charged=list(charged)), now)
 
 
+def keep(connection: sqlite3.Connection, kept: Kept, amounts: Sequence[int], now: float, ttl: float) -> None:
+    """Let a hold that is not over have these amounts from now on, or be over where they are nothing."""
+    if not any(amounts):
+        end(connection, kept, "settled", amounts, now)
+    elif kept.charged is None:
+        changes = [(key, 0, new - had) for key, new, had in zip(kept.keys, amounts, kept.amounts, strict=True)]
+        counters.change(connection, changes, now)
+        holds.write(connection, kept._replace(amounts=list(amounts), expires=now + ttl), now)
+    else:
+        end(connection, kept, "expired", amounts, now)
+
+
 def expire(connection: sqlite3.Connection, now: float) -> int:
     """Charge the holds whose time is over; how many."""
     ended = holds.overdue(connection, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from spanledger.budget.sqlite import audit, counters, holds, moves
@@ -74,6 +74,27 @@ class SqliteStore:
             if kept is None:
                 return moves.take(connection, hold, claims, now, ttl)
             return None if kept.over else moves.add(connection, kept, claims, now, ttl)
+
+    def convert(
+        self, hold: str, part: str, claims: Sequence[Claim], spent: Sequence[int], keep: Sequence[int], ttl: float
+    ) -> Settled:
+        """Charge part of a hold and keep the rest."""
+        with self._database.writing() as connection:
+            now = self._clock()
+            if holds.find(connection, part):
+                return Settled(first=False)
+            moves.end(connection, _unknown(part, claims, now), "settled", spent, now)
+            kept = holds.find(connection, hold)
+            if kept and not kept.over:
+                moves.keep(connection, kept, keep, now, ttl)
+            due = moves.warnings(connection, claims)
+            self._tidy(connection, now)
+            return Settled(late=kept is None or kept.state != "open", crossed=due)
+
+    def refuse(self, refused: Mapping[Counter, int]) -> None:
+        """Count refusals."""
+        with self._database.writing() as connection:
+            counters.count(connection, refused, self._clock())
 
     def expire(self) -> int:
         """Charge the holds whose time is over. Nobody waits for it where there are none."""
