@@ -181,8 +181,8 @@ class Store(Protocol):
 
         `spent` is charged under the id `part`, once, as if it were the settlement of a hold of that id; it may be below
         0 where a late settlement takes back. What the hold holds becomes `keep`, and it lives `ttl` seconds from now
-        on; with nothing kept it is over. Of a hold that expired the charge becomes `keep`. `late` says that the hold was
-        no longer open. That `spent` and `keep` are no more than was held is up to the caller.
+        on; with nothing kept it is over. Of a hold that expired the charge becomes `keep`. `late`: the hold was no
+        longer open. That `spent` and `keep` are no more than was held is up to the caller.
         """
 
     def refuse(self, refused: Mapping[Counter, int]) -> None:

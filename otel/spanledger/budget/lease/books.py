@@ -1,0 +1,196 @@
+"""The books of one process: its leases, the holds it serves from them, and the log that both survive in."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from spanledger.budget.lease.lease import Lease, Local
+from spanledger.budget.lease.log import Log
+from spanledger.budget.store import Claim, Counter
+
+#: How many holds are remembered after their end, so that a second settlement is known as one.
+KEPT = 1_024
+
+
+class Books:
+    """Everything here happens under `lock`, which nobody keeps while the centre is asked. `now` is the centre's clock.
+
+    `leases` are those to serve from, `ending` those whose last holds are awaited; `open` are the holds under way,
+    `lapsed` those that were charged because their time was over, `over` the last that have ended.
+    """
+
+    def __init__(self, folder: Path, now: Callable[[], float], uptime: Callable[[], float]) -> None:
+        self.now = now
+        self.uptime = uptime
+        self.log = Log(folder)
+        self.begin()
+
+    def begin(self) -> None:
+        """With nothing: at first, and in a forked child, to whom neither leases nor holds belong."""
+        self.lock = threading.Lock()
+        self.log.forget()
+        self.leases: dict[Counter, Lease] = {}
+        self.ending: list[Lease] = []
+        self.open: dict[str, Local] = {}
+        self.lapsed: dict[str, Local] = {}
+        self.over: dict[str, None] = {}
+        self._number = 0
+
+    def next(self) -> int:
+        """A number for the log."""
+        self._number += 1
+        return self._number
+
+    def serve(self, hold: str, claims: Sequence[Claim], ttl: float) -> bool:
+        """Take a hold of all claims from leases, written down before it is granted; False where they do not do."""
+        leases = self._enough(claims)
+        if leases is None:
+            return False
+        number, expires = self.next(), self.now() + ttl
+        amounts = [claim.amount for claim in claims]
+        parts = " ".join([f"{lease.number} {amount}" for lease, amount in zip(leases, amounts, strict=True)])
+        if not self.log.append(f"h {number} {expires:.0f} {parts}\n".encode()):
+            return False
+        for lease, amount in zip(leases, amounts, strict=True):
+            lease.free -= amount
+            lease.held += amount
+        self.open[hold] = Local(number, leases, amounts, expires)
+        return True
+
+    def _enough(self, claims: Sequence[Claim]) -> list[Lease] | None:
+        found, now = [], self.uptime()
+        get = self.leases.get
+        for claim in claims:
+            lease = get(claim.counter)
+            if lease is None or lease.free < (claim.amount or 1) or lease.deadline <= now or lease.limit != claim.limit:
+                return None
+            found.append(lease)
+        return found
+
+    def end(self, hold: str, local: Local, used: Sequence[int]) -> bool:
+        """End an open hold; whether a warning may be due."""
+        del self.open[hold]
+        self.log.append(f"s {local.number} {' '.join(map(str, used))}\n".encode())
+        self._ended(hold)
+        return local.end(used)
+
+    def _ended(self, hold: str) -> None:
+        over = self.over
+        over[hold] = None
+        if len(over) > KEPT:
+            del over[next(iter(over))]
+
+    def correct(self, hold: str, local: Local, used: Sequence[int]) -> bool:
+        """A late settlement replaces the charge of a lapsed hold; whether a warning may be due."""
+        del self.lapsed[hold]
+        self._ended(hold)
+        for lease, amount, one in zip(local.leases, local.amounts, used, strict=True):
+            if lease.over and lease not in self.ending:
+                self.ending.append(lease)
+                self.log.append(_begun(lease))
+            self.log.append(f"p {lease.number} {one - amount}\n".encode())
+        return local.correct(used)
+
+    def extend(self, local: Local, claims: Sequence[Claim], ttl: float) -> bool:
+        """Hold more of the same leases, for longer; False where they do not do."""
+        leases = self._enough(claims)
+        if leases != local.leases:
+            return False
+        return self.change(local, [claim.amount for claim in claims], self.now() + ttl)
+
+    def change(self, local: Local, more: Sequence[int], expires: float) -> bool:
+        """Let an open hold have more or less of its leases; False where that cannot be written down."""
+        if not self.log.append(f"e {local.number} {expires:.0f} {' '.join(map(str, more))}\n".encode()):
+            return False
+        for lease, amount in zip(local.leases, more, strict=True):
+            lease.free -= amount
+            lease.held += amount
+        local.amounts = [had + amount for had, amount in zip(local.amounts, more, strict=True)]
+        local.expires = expires
+        return True
+
+    def part(self, hold: str, part: str, local: Local, spent: Sequence[int], keep: Sequence[int], ttl: float) -> None:
+        """Charge part of a hold under an id of its own, and keep the rest."""
+        if hold in self.lapsed:
+            self.correct(hold, local, [one + rest for one, rest in zip(spent, keep, strict=True)])
+            local.amounts = list(keep)
+            if any(keep):
+                del self.over[hold]
+                self.lapsed[hold] = local
+        else:
+            more = [amount - had for amount, had in zip(keep, local.amounts, strict=True)]
+            for lease, amount in zip(local.leases, spent, strict=True):
+                self.log.append(b"p %d %d\n" % (lease.number, amount))
+                lease.spent += amount
+                lease.free -= amount
+            self.change(local, more, self.now() + ttl)
+            if not any(keep):
+                self.end(hold, local, keep)
+        self._ended(part)
+
+    def lapse(self) -> int:
+        """Charge the holds whose time is over; how many."""
+        now = self.now()
+        ended = [(hold, local) for hold, local in self.open.items() if local.expires <= now]
+        for hold, local in ended:
+            self.end(hold, local, local.amounts)
+            self.over.pop(hold, None)
+            self.lapsed[hold] = local
+            if len(self.lapsed) > KEPT:
+                del self.lapsed[next(iter(self.lapsed))]
+        return len(ended)
+
+    def begun(self, lease: Lease) -> bool:
+        """Write a lease down before it is taken; False where that cannot be."""
+        return self.log.open() and self.log.append(_begun(lease))
+
+    def retire(self, lease: Lease) -> None:
+        """Take a lease that is over out of use; it is forgotten with its last hold."""
+        if self.leases.get(lease.counter) is lease:
+            del self.leases[lease.counter]
+        if lease not in self.ending:
+            self.ending.append(lease)
+        if not (lease.held or lease.spent or lease.kept or lease.booking):
+            self.ending.remove(lease)
+            self.log.append(b"z %d\n" % lease.number)
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is anything that the centre will have to be told."""
+        return bool(self.leases or self.ending or self.open)
+
+    def close(self) -> None:
+        """Remove the log, unless calls under way need it."""
+        if not self.busy:
+            self.log.close()
+
+    def tidy(self) -> None:
+        """Write the log anew where it is full."""
+        if self.log.stale:
+            self.log.rewrite([*self._standing()])
+
+    def _standing(self) -> Iterator[bytes]:
+        for lease in (*self.leases.values(), *self.ending):
+            yield _begun(lease)
+            yield b"p %d %d\n" % (lease.number, lease.spent)
+            if lease.booking is not None:
+                yield booking(lease)
+        for local in self.open.values():
+            parts = " ".join(
+                f"{lease.number} {amount}" for lease, amount in zip(local.leases, local.amounts, strict=True)
+            )
+            yield f"h {local.number} {local.expires:.0f} {parts}\n".encode()
+
+
+def _begun(lease: Lease) -> bytes:
+    return f"L {lease.number} {json.dumps(lease.id)} {json.dumps(lease.counter.key)}\n".encode()
+
+
+def booking(lease: Lease) -> bytes:
+    """The record of what the centre is being told."""
+    told = lease.booking
+    assert told is not None
+    return f"b {lease.number} {json.dumps(told.part)} {told.spent} {told.keep}\n".encode()
