@@ -174,20 +174,6 @@ class Store(Protocol):
     def extend(self, hold: str, claims: Sequence[Claim], ttl: float) -> Denied | None:
         """Hold the amounts of these claims on top (same counters, same order), and live `ttl` seconds from now on."""
 
-    def convert(
-        self, hold: str, part: str, claims: Sequence[Claim], spent: Sequence[int], keep: Sequence[int], ttl: float
-    ) -> Settled:
-        """Charge part of a hold and keep the rest, in one piece.
-
-        `spent` is charged under the id `part`, once, as if it were the settlement of a hold of that id; it may be below
-        0 where a late settlement takes back. What the hold holds becomes `keep`, and it lives `ttl` seconds from now
-        on; with nothing kept it is over. Of a hold that expired the charge becomes `keep`. `late`: the hold was no
-        longer open. That `spent` and `keep` are no more than was held is up to the caller.
-        """
-
-    def refuse(self, refused: Mapping[Counter, int]) -> None:
-        """Count refusals that were given without asking here: how many, by counter."""
-
     def expire(self) -> int:
         """Charge the holds whose time is over; how many there were. `reserve` and `figures` do it by themselves."""
 
@@ -217,6 +203,24 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections."""
+
+
+class Lender(Store, Protocol):
+    """A store that processes can borrow from: a lease is a hold of theirs, of which they book what they spent."""
+
+    def convert(
+        self, hold: str, part: str, claims: Sequence[Claim], spent: Sequence[int], keep: Sequence[int], ttl: float
+    ) -> Settled:
+        """Charge part of a hold and keep the rest, in one piece.
+
+        `spent` is charged under the id `part`, once, as if it were the settlement of a hold of that id; it may be below
+        0 where a late settlement takes back. What the hold holds becomes `keep`, and it lives `ttl` seconds from now
+        on; with nothing kept it is over. Of a hold that expired the charge becomes `keep`. `late`: the hold was no
+        longer open. That `spent` and `keep` are no more than was held is up to the caller.
+        """
+
+    def refuse(self, refused: Mapping[Counter, int]) -> None:
+        """Count refusals that were given without asking here: how many, by counter."""
 
 
 def judged(index: int, claim: Claim, committed: int, held: int, raised: int | None, halted: bool) -> Denied | None:

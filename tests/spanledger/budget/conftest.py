@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.support.budget_machine import Clock, Factory
 
+from spanledger.budget.lease import LeasedStore, Terms
 from spanledger.budget.memory import MemoryStore
 from spanledger.budget.sqlite import SqliteStore
 from spanledger.budget.store import Store
@@ -23,7 +24,19 @@ def _sqlite(clock: Callable[[], float], folder: Path) -> Store:
     return SqliteStore(folder / f"{number}.sqlite", clock=clock)
 
 
-STORES = {"memory": _memory, "sqlite": _sqlite}
+#: No counter is used so often that it is leased: then a leased store is the same as any other.
+TERMS = Terms(every=None, warm=1_000)
+
+
+def _leased_memory(clock: Callable[[], float], folder: Path) -> Store:
+    return LeasedStore(_memory(clock, folder), folder / "leases", TERMS, clock)
+
+
+def _leased_sqlite(clock: Callable[[], float], folder: Path) -> Store:
+    return LeasedStore(_sqlite(clock, folder), folder / "leases", TERMS, clock)
+
+
+STORES = {"memory": _memory, "sqlite": _sqlite, "leased memory": _leased_memory, "leased sqlite": _leased_sqlite}
 
 
 @pytest.fixture(params=list(STORES))

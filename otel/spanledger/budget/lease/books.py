@@ -112,25 +112,6 @@ class Books:
         local.expires = expires
         return True
 
-    def part(self, hold: str, part: str, local: Local, spent: Sequence[int], keep: Sequence[int], ttl: float) -> None:
-        """Charge part of a hold under an id of its own, and keep the rest."""
-        if hold in self.lapsed:
-            self.correct(hold, local, [one + rest for one, rest in zip(spent, keep, strict=True)])
-            local.amounts = list(keep)
-            if any(keep):
-                del self.over[hold]
-                self.lapsed[hold] = local
-        else:
-            more = [amount - had for amount, had in zip(keep, local.amounts, strict=True)]
-            for lease, amount in zip(local.leases, spent, strict=True):
-                self.log.append(b"p %d %d\n" % (lease.number, amount))
-                lease.spent += amount
-                lease.free -= amount
-            self.change(local, more, self.now() + ttl)
-            if not any(keep):
-                self.end(hold, local, keep)
-        self._ended(part)
-
     def lapse(self) -> int:
         """Charge the holds whose time is over; how many."""
         now = self.now()

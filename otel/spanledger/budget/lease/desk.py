@@ -6,12 +6,15 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from spanledger.budget.lease.books import Books, booking
 from spanledger.budget.lease.lease import Lease, asking, size
 from spanledger.budget.lease.terms import Terms
-from spanledger.budget.store import Claim, Counter, Figures, Store, StoreError
+from spanledger.budget.store import Claim, Counter, Figures, Lender, StoreError
 
+#: How much of what is free stays leased when spending is booked.
+Keep = Literal["all", "needed", "nothing"]
 #: Seconds until a counter that had too little left for a lease is looked at again.
 PAUSE = 0.25
 #: Counters whose use is counted; then counting begins anew.
@@ -21,7 +24,7 @@ _COUNTED = 4_096
 class Desk:
     """One thread at a time talks to the centre about leases; meanwhile others are served from what there is."""
 
-    def __init__(self, centre: Store, books: Books, terms: Terms, uptime: Callable[[], float]) -> None:
+    def __init__(self, centre: Lender, books: Books, terms: Terms, uptime: Callable[[], float]) -> None:
         self._centre = centre
         self._books = books
         self._terms = terms
@@ -162,13 +165,15 @@ class Desk:
                 if lease is not None:
                     self._give_back(lease)
 
-    def book(self, *, all_back: bool = False) -> None:
-        """Book what was spent, and give back what is not needed or what others may need more. Raises StoreError."""
+    def book(self, keep: Keep) -> None:
+        """Book what was spent, and keep so much of what is free. Raises StoreError."""
         with self._turn:
             for lease in [*self._books.leases.values(), *self._books.ending]:
                 figures = self._centre.figure(lease.counter)
-                want = 0 if all_back else self._needed(lease, figures)
-                self._exchange(lease, min(want, max(0, lease.free)) if want else 0, figures)
+                free = max(0, lease.free)
+                if keep != "all":
+                    free = min(free, self._needed(lease, figures)) if keep == "needed" else 0
+                self._exchange(lease, free, figures)
             with self._books.lock:
                 self._books.tidy()
 

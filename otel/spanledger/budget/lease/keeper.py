@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from spanledger.budget.lease import recovery
 from spanledger.budget.lease.beat import Beat
 from spanledger.budget.lease.books import Books
-from spanledger.budget.lease.desk import Desk
+from spanledger.budget.lease.desk import Desk, Keep
 from spanledger.budget.lease.refusals import Refusals
-from spanledger.budget.store import Counter, Store, StoreError
+from spanledger.budget.store import Counter, Lender, StoreError
 from spanledger.errors import contained, failed
 
 #: Seconds between two looks for dead processes while calls are refused.
@@ -21,7 +21,7 @@ Listener = Callable[[Sequence[tuple[Counter, int]]], None]
 class Keeper:
     """Works every `every` seconds for as long as there is something to tell. `on_crossed` hears of warnings due."""
 
-    def __init__(self, centre: Store, books: Books, desk: Desk, refusals: Refusals, every: float | None) -> None:
+    def __init__(self, centre: Lender, books: Books, desk: Desk, refusals: Refusals, every: float | None) -> None:
         self._centre = centre
         self._books = books
         self._desk = desk
@@ -36,8 +36,8 @@ class Keeper:
         self._beat.begin()
         self._looked = None
 
-    def flush(self, *, all_back: bool = False) -> None:
-        """Tell the centre everything. Raises StoreError."""
+    def flush(self, keep: Keep) -> None:
+        """Tell the centre everything, and keep so much of what is free. Raises StoreError."""
         with self._books.lock:
             self._books.lapse()
             refused = self._refusals.take()
@@ -48,18 +48,18 @@ class Keeper:
                 with self._books.lock:
                     self._refusals.counts.update(refused)
                 raise
-        self._desk.book(all_back=all_back)
+        self._desk.book(keep)
 
     def close(self) -> None:
         """Give everything back that no call under way needs. Raises StoreError."""
         self._beat.stop()
-        self.flush(all_back=True)
+        self.flush("nothing")
         with self._books.lock:
             self._books.close()
 
     def _work(self) -> bool:
         try:
-            self.flush()
+            self.flush("needed")
         except StoreError as error:
             failed("lease", error)
         if self._desk.crossed and self.on_crossed is not None:

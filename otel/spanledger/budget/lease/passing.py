@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
-from spanledger.budget.store import Counter, Entry, Figures, Gap, Hold, Store
+from spanledger.budget.store import Counter, Entry, Figures, Gap, Hold, Lender
 
 
 class Passing(ABC):
     """Listings and changes by hand are the centre's business; before any of them it is brought up to date."""
 
-    def __init__(self, centre: Store) -> None:
+    def __init__(self, centre: Lender) -> None:
         self.centre = centre
 
     @abstractmethod

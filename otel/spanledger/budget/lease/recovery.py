@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spanledger.budget.lease.locks import is_of, try_lock
-from spanledger.budget.store import Claim, Counter, Store
+from spanledger.budget.store import Claim, Counter, Lender
 from spanledger.errors import failed
 
 
@@ -95,7 +95,7 @@ class Reader:
         del self.leases[int(words[0])]
 
 
-def recover(folder: Path, own: str, centre: Store) -> bool:
+def recover(folder: Path, own: str, centre: Lender) -> bool:
     """Do it for every log in the folder but our own; whether there was any. Raises StoreError."""
     found = [_recovered(path, centre) for path in _logs(folder, own)]
     return any(found)
@@ -114,7 +114,7 @@ def _logs(folder: Path, own: str) -> Iterator[Path]:
     return (folder / name for name in names)
 
 
-def _recovered(path: Path, centre: Store) -> bool:
+def _recovered(path: Path, centre: Lender) -> bool:
     try:
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
@@ -134,7 +134,7 @@ def _recovered(path: Path, centre: Store) -> bool:
     return True
 
 
-def _give_back(path: Path, data: bytes, centre: Store) -> None:
+def _give_back(path: Path, data: bytes, centre: Lender) -> None:
     reader = Reader()
     try:
         reader.read(data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -15,7 +15,7 @@ from spanledger.budget.lease.lease import Local
 from spanledger.budget.lease.passing import Passing
 from spanledger.budget.lease.refusals import Refusals
 from spanledger.budget.lease.terms import Terms, uptime
-from spanledger.budget.store import Claim, Counter, Denied, Figures, Settled, Store, StoreError
+from spanledger.budget.store import Claim, Counter, Denied, Figures, Lender, Settled, StoreError
 from spanledger.errors import failed
 
 _SETTLED = Settled()
@@ -32,7 +32,7 @@ class LeasedStore(Passing):
     """
 
     def __init__(
-        self, centre: Store, folder: Path, terms: Terms = DEFAULT, uptime: Callable[[], float] = uptime
+        self, centre: Lender, folder: Path, terms: Terms = DEFAULT, uptime: Callable[[], float] = uptime
     ) -> None:
         super().__init__(centre)
         self._books = Books(folder, centre.now, uptime)
@@ -171,27 +171,6 @@ class LeasedStore(Passing):
                 books.change(local, [0] * len(claims), books.now() + ttl)
         return None
 
-    def convert(
-        self, hold: str, part: str, claims: Sequence[Claim], spent: Sequence[int], keep: Sequence[int], ttl: float
-    ) -> Settled:
-        """Charge part of a hold and keep the rest."""
-        books = self._books
-        with books.lock:
-            if part in books.over:
-                return _OVER
-            late = hold in books.lapsed
-            local = books.open.get(hold) or books.lapsed.get(hold)
-            if local is not None:
-                books.part(hold, part, local, spent, keep, ttl)
-        if local is not None:
-            return Settled(late=late, crossed=self._crossed(local))
-        self._refusals.forget()
-        return self.centre.convert(hold, part, claims, spent, keep, ttl)
-
-    def refuse(self, refused: Mapping[Counter, int]) -> None:
-        """Count refusals."""
-        self.centre.refuse(refused)
-
     def expire(self) -> int:
         """Charge the holds whose time is over."""
         with self._books.lock:
@@ -221,7 +200,7 @@ class LeasedStore(Passing):
         """Book what was spent here, and by processes of this host that died. Raises StoreError."""
         self._refusals.forget()
         self._keeper.recover()
-        self._keeper.flush()
+        self._keeper.flush("all")
 
     def before_fork(self) -> None:
         """Wait until nobody is changing anything."""
