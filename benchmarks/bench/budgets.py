@@ -29,7 +29,8 @@ CLAIMS = [
     )
 ]
 USED = [600] * len(CLAIMS)
-FULL = [replace(claim, limit=10) for claim in CLAIMS]
+#: Five others that it does not fit into.
+FULL = [replace(claim, counter=claim.counter._replace(value="full"), limit=10) for claim in CLAIMS]
 TTL = 600.0
 #: Microseconds, of the memory store: what the guard itself adds, wherever the counters are.
 BOTH, REFUSAL = 5.0, 20.0

@@ -38,6 +38,8 @@ class Books:
         self.lapsed: dict[str, Local] = {}
         self.over: dict[str, None] = {}
         self._number = 0
+        self._last: list[Lease] = []
+        self._numbers: list[int] = []
 
     def next(self) -> int:
         """A number for the log."""
@@ -49,10 +51,12 @@ class Books:
         leases = self._enough(claims)
         if leases is None:
             return False
-        number, expires = self.next(), self.now() + ttl
+        if leases != self._last:
+            self._last, self._numbers = leases, [lease.number for lease in leases]
+        self._number = number = self._number + 1
+        expires = self.now() + ttl
         amounts = [claim.amount for claim in claims]
-        parts = " ".join([f"{lease.number} {amount}" for lease, amount in zip(leases, amounts, strict=True)])
-        if not self.log.append(f"h {number} {expires:.0f} {parts}\n".encode()):
+        if not self.log.append(f"h[{number}, {int(expires)}, {self._numbers}, {amounts}]\n".encode()):
             return False
         for lease, amount in zip(leases, amounts, strict=True):
             lease.free -= amount
@@ -61,10 +65,9 @@ class Books:
         return True
 
     def _enough(self, claims: Sequence[Claim]) -> list[Lease] | None:
-        found, now = [], self.uptime()
-        get = self.leases.get
+        found, now, leases = [], self.uptime(), self.leases
         for claim in claims:
-            lease = get(claim.counter)
+            lease = leases.get(claim.counter)
             if lease is None or lease.free < (claim.amount or 1) or lease.deadline <= now or lease.limit != claim.limit:
                 return None
             found.append(lease)
@@ -73,7 +76,7 @@ class Books:
     def end(self, hold: str, local: Local, used: Sequence[int]) -> bool:
         """End an open hold; whether a warning may be due."""
         del self.open[hold]
-        self.log.append(f"s {local.number} {' '.join(map(str, used))}\n".encode())
+        self.log.append(f"s[{local.number}, {[*used]}]\n".encode())
         self._ended(hold)
         return local.end(used)
 
@@ -91,7 +94,7 @@ class Books:
             if lease.over and lease not in self.ending:
                 self.ending.append(lease)
                 self.log.append(_begun(lease))
-            self.log.append(f"p {lease.number} {one - amount}\n".encode())
+            self.log.append(f"p[{lease.number}, {one - amount}]\n".encode())
         return local.correct(used)
 
     def extend(self, local: Local, claims: Sequence[Claim], ttl: float) -> bool:
@@ -103,7 +106,7 @@ class Books:
 
     def change(self, local: Local, more: Sequence[int], expires: float) -> bool:
         """Let an open hold have more or less of its leases; False where that cannot be written down."""
-        if not self.log.append(f"e {local.number} {expires:.0f} {' '.join(map(str, more))}\n".encode()):
+        if not self.log.append(f"e[{local.number}, {int(expires)}, {[*more]}]\n".encode()):
             return False
         for lease, amount in zip(local.leases, more, strict=True):
             lease.free -= amount
@@ -136,7 +139,7 @@ class Books:
             self.ending.append(lease)
         if not (lease.held or lease.spent or lease.kept or lease.booking):
             self.ending.remove(lease)
-            self.log.append(b"z %d\n" % lease.number)
+            self.log.append(b"z[%d]\n" % lease.number)
 
     @property
     def busy(self) -> bool:
@@ -156,22 +159,20 @@ class Books:
     def _standing(self) -> Iterator[bytes]:
         for lease in (*self.leases.values(), *self.ending):
             yield _begun(lease)
-            yield b"p %d %d\n" % (lease.number, lease.spent)
+            yield b"p[%d, %d]\n" % (lease.number, lease.spent)
             if lease.booking is not None:
                 yield booking(lease)
         for local in self.open.values():
-            parts = " ".join(
-                f"{lease.number} {amount}" for lease, amount in zip(local.leases, local.amounts, strict=True)
-            )
-            yield f"h {local.number} {local.expires:.0f} {parts}\n".encode()
+            numbers = [lease.number for lease in local.leases]
+            yield f"h[{local.number}, {int(local.expires)}, {numbers}, {local.amounts}]\n".encode()
 
 
 def _begun(lease: Lease) -> bytes:
-    return f"L {lease.number} {json.dumps(lease.id)} {json.dumps(lease.counter.key)}\n".encode()
+    return f"L{json.dumps([lease.number, lease.id, lease.counter.key])}\n".encode()
 
 
 def booking(lease: Lease) -> bytes:
     """The record of what the centre is being told."""
     told = lease.booking
     assert told is not None
-    return f"b {lease.number} {json.dumps(told.part)} {told.spent} {told.keep}\n".encode()
+    return f"b{json.dumps([lease.number, told.part, told.spent, told.keep])}\n".encode()

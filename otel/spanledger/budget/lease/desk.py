@@ -146,7 +146,7 @@ class Desk:
         before, claims = self._uptime(), (lease.claim,)
         done = self._centre.convert(lease.id, told.part, claims, (told.spent,), (told.keep,), self._terms.ttl)
         with self._books.lock:
-            self._books.log.append(b"d %d\n" % lease.number)
+            self._books.log.append(b"d[%d]\n" % lease.number)
             self.crossed += done.crossed
             if done.late:
                 lease.end()  # its time was over: the centre has charged it

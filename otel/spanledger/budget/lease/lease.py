@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from spanledger.budget.lease.terms import Terms
@@ -117,7 +117,7 @@ class Local:
     leases: list[Lease]
     amounts: list[int]
     expires: float
-    more: list[str] = field(default_factory=list)
+    more: tuple[str, ...] = ()
 
     def end(self, used: Sequence[int]) -> bool:
         """Charge what was used in place of what is held; whether a warning may be due."""

@@ -2,16 +2,17 @@
 
 A file of this process alone, in a folder beside the store's, locked for as long as the process lives: a log that nobody
 locks is a dead process's. What is written with `write` survives kill -9; nothing is synced, so a power failure may take
-the last records, and the centre then charges the leases when their time is over. A record is a line:
+the last records, and the centre then charges the leases when their time is over. A record is a line, a letter and a
+JSON array:
 
-    L lease id key              a lease is going to be taken of the counter with that key (the id and key as JSON)
-    h hold expires lease amount lease amount ...     a hold was granted
-    e hold expires amount amount ...                 it holds so much more (or less), for longer
-    s hold used used ...                             it is over, and used so much of its leases
-    p lease amount              so much was spent beside holds, or taken back
-    b lease part spent keep     the centre is going to be told (part as JSON)
-    d lease                     the centre knows
-    z lease                     the lease is over
+    L [lease, id, key]                   a lease is going to be taken of the counter with that key
+    h [hold, expires, leases, amounts]   a hold was granted
+    e [hold, expires, amounts]           it holds so much more, for longer
+    s [hold, used]                       it is over, and used so much of its leases
+    p [lease, amount]                    so much was spent beside holds, or taken back
+    b [lease, part, spent, keep]         the centre is going to be told
+    d [lease]                            the centre knows
+    z [lease]                            the lease is over
 """
 
 from __future__ import annotations

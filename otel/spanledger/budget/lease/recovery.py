@@ -35,8 +35,8 @@ class Reader:
     def __init__(self) -> None:
         self.leases: dict[int, Stranded] = {}
         self.expires: dict[int, float] = {}
-        self._holds: dict[int, list[int]] = {}
-        self._readers: dict[str, Callable[[list[str]], None]] = {
+        self._parts: dict[int, list[int]] = {}
+        self._readers: dict[str, Callable[..., None]] = {
             "L": self._lease,
             "h": self._hold,
             "e": self._extension,
@@ -49,50 +49,43 @@ class Reader:
 
     def read(self, data: bytes) -> None:
         """A whole log. The last line may be half a record: then its process did not live to do what it says."""
-        lines = data.decode().split("\n")
-        for line in lines[:-1]:
-            self._readers[line[0]](line.split(" ")[1:])
+        for line in data.decode().split("\n")[:-1]:
+            self._readers[line[0]](*json.loads(line[1:]))
 
-    def _lease(self, words: list[str]) -> None:
-        number, rest = int(words[0]), " ".join(words[1:])
-        lease, end = json.JSONDecoder().raw_decode(rest)
-        self.leases[number] = Stranded(lease, Counter.of(json.loads(rest[end:])))
+    def _lease(self, number: int, lease: str, key: str) -> None:
+        self.leases[number] = Stranded(lease, Counter.of(key))
 
-    def _hold(self, words: list[str]) -> None:
-        hold, expires, *parts = map(int, words)
+    def _hold(self, hold: int, expires: int, leases: list[int], amounts: list[int]) -> None:
         self.expires[hold] = expires
-        self._holds[hold] = parts[::2]
-        for lease, amount in zip(parts[::2], parts[1::2], strict=True):
+        self._parts[hold] = leases
+        for lease, amount in zip(leases, amounts, strict=True):
             self.leases[lease].holds[hold] = amount
 
-    def _extension(self, words: list[str]) -> None:
-        hold, expires, *amounts = map(int, words)
+    def _extension(self, hold: int, expires: int, amounts: list[int]) -> None:
         self.expires[hold] = expires
-        for lease, amount in zip(self._holds[hold], amounts, strict=True):
+        for lease, amount in zip(self._parts[hold], amounts, strict=True):
             self.leases[lease].holds[hold] += amount
 
-    def _settlement(self, words: list[str]) -> None:
-        hold, *used = map(int, words)
+    def _settlement(self, hold: int, used: list[int]) -> None:
         del self.expires[hold]
-        for lease, amount in zip(self._holds.pop(hold), used, strict=True):
+        for lease, amount in zip(self._parts.pop(hold), used, strict=True):
             del self.leases[lease].holds[hold]
             self.leases[lease].spent += amount
 
-    def _spending(self, words: list[str]) -> None:
-        lease, amount = map(int, words)
+    def _spending(self, lease: int, amount: int) -> None:
         self.leases[lease].spent += amount
 
-    def _booking(self, words: list[str]) -> None:
-        self.leases[int(words[0])].telling = json.loads(words[1]), int(words[2]), int(words[3])
+    def _booking(self, lease: int, part: str, spent: int, keep: int) -> None:
+        self.leases[lease].telling = part, spent, keep
 
-    def _done(self, words: list[str]) -> None:
-        lease = self.leases[int(words[0])]
+    def _done(self, number: int) -> None:
+        lease = self.leases[number]
         if lease.telling is not None:
             lease.spent -= lease.telling[1]
             lease.telling = None
 
-    def _end(self, words: list[str]) -> None:
-        del self.leases[int(words[0])]
+    def _end(self, lease: int) -> None:
+        del self.leases[lease]
 
 
 def recover(folder: Path, own: str, centre: Lender) -> bool:
@@ -138,7 +131,7 @@ def _give_back(path: Path, data: bytes, centre: Lender) -> None:
     reader = Reader()
     try:
         reader.read(data)
-    except (ValueError, LookupError) as error:
+    except (ValueError, LookupError, TypeError) as error:
         # What the rest would tell nobody knows. Nothing goes back: the centre charges the leases when they expire.
         failed("lease recovery", ValueError(f"{path} is damaged: {error!r}"))
         return

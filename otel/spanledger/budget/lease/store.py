@@ -95,24 +95,36 @@ class LeasedStore(Passing):
     def settle(self, hold: str, claims: Sequence[Claim], actual: Sequence[int]) -> Settled:
         """End a hold and charge what was used."""
         books = self._books
+        with books.lock:
+            local = books.open.get(hold)
+            due = None if local is None or local.more else books.end(hold, local, actual)
+        if local is None or due is None:
+            return self._settle_else(hold, claims, actual)
+        if not (due or self._desk.crossed):
+            return _SETTLED
+        self._keeper.ready()
+        return Settled(crossed=self._crossed(local, due=due))
+
+    def _settle_else(self, hold: str, claims: Sequence[Claim], actual: Sequence[int]) -> Settled:
+        """What is not simply open here."""
+        books = self._books
         local = books.open.get(hold) or books.lapsed.get(hold)
         if local is not None and local.more:
             actual = self._settle_more(local, claims, actual)
         with books.lock:
-            local = books.open.get(hold)
-            if local is not None:
-                due, late = books.end(hold, local, actual), False
-            elif hold in books.over:
+            if hold in books.over:
                 return _OVER
-            elif (lapsed := books.lapsed.get(hold)) is not None:
-                local, late = lapsed, True
-                due = books.correct(hold, lapsed, actual)
+            late = hold in books.lapsed
+            if local is None:
+                due = False
+            elif late:
+                due = books.correct(hold, local, actual)
+            else:
+                due = books.end(hold, local, actual)
         if local is None:
             return self._settle_far(hold, claims, actual)
-        if not (due or late or self._desk.crossed):
-            return _SETTLED
         self._keeper.ready()
-        return Settled(late=late, crossed=self._crossed(local) if due else self._desk.told())
+        return Settled(late=late, crossed=self._crossed(local, due=due))
 
     def _settle_far(self, hold: str, claims: Sequence[Claim], actual: Sequence[int]) -> Settled:
         self._refusals.forget()
@@ -129,10 +141,10 @@ class LeasedStore(Passing):
             rest = [0] * len(rest)
         return own
 
-    def _crossed(self, local: Local) -> tuple[tuple[Counter, int], ...]:
-        """Book at once where a warning may be due; the warnings."""
+    def _crossed(self, local: Local, *, due: bool) -> tuple[tuple[Counter, int], ...]:
+        """The warnings that nobody was given yet; where one may be due, spending is booked at once."""
         try:
-            for lease in local.leases:
+            for lease in local.leases if due else ():
                 if lease.spent >= lease.warn:
                     self._desk.book_one(lease)
         except StoreError as error:
@@ -166,7 +178,7 @@ class LeasedStore(Passing):
         if denied := self._ask(more, claims, ttl):
             return denied
         with books.lock:
-            local.more.append(more)
+            local.more += (more,)
             if hold in books.open:
                 books.change(local, [0] * len(claims), books.now() + ttl)
         return None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,8 @@ class Terms:
         return 0.9 * self.ttl
 
 
-def uptime() -> float:
-    """Seconds since the machine started, those it slept through included."""
-    return time.clock_gettime(_SINCE_BOOT)
-
-
 #: CLOCK_BOOTTIME goes on while the machine is suspended; where there is none the monotonic clock has to do.
-_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+
+#: Seconds since the machine started, those it slept through included.
+uptime: Callable[[], float] = time.monotonic if _SINCE_BOOT is None else partial(time.clock_gettime, _SINCE_BOOT)
