@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from spanledger.usage import Usage, count
-from spanledger_instrumentation.dialects.counts import exclusive, inclusive, number, usable
-from spanledger_instrumentation.dialects.framing import Messages, document
+from spanledger_instrumentation.anthropic.usage import merged
+from spanledger_instrumentation.anthropic.usage import read_usage as anthropic_usage
+from spanledger_instrumentation.clients.counts import inclusive, number, usable
+from spanledger_instrumentation.clients.framing import Messages, document
+from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 from spanledger_instrumentation.dialects.reading import Dialect, Seen
-from spanledger_instrumentation.openai.shapes import mapping, mappings, text
 from spanledger_instrumentation.openai.usage import read_usage
 
 #: Lifetimes of cache writes that are the default.
@@ -66,7 +68,7 @@ def _content(seen: Seen, block: Mapping[str, Any]) -> None:
 def _failure(seen: Seen, found: Mapping[str, Any]) -> None:
     """An exception that came as a message of the stream."""
     for name, value in found.items():
-        if name.endswith("Exception") and isinstance(value, Mapping):
+        if name.endswith(("Exception", "Error")) and "message" in mapping(value):
             seen.fail(value, name)
 
 
@@ -80,7 +82,7 @@ CONVERSE = Dialect(note_converse, converse_usage, asked_converse, Messages)
 
 
 def _anthropic(block: Mapping[str, Any]) -> Usage | None:
-    return exclusive(block) if "input_tokens" in block else None
+    return anthropic_usage(block) if "input_tokens" in block else None
 
 
 def _titan(block: Mapping[str, Any]) -> Usage | None:
@@ -135,7 +137,7 @@ def note_invoke(seen: Seen, found: Mapping[str, Any]) -> None:
         found = _unpacked(packed)
     _failure(seen, found)
     for block in (found, mapping(found.get("message")), mapping(found.get("metadata"))):
-        seen.count(block.get("usage"))
+        seen.counts = merged(seen.counts, block.get("usage"))
         seen.model = text(block.get("model")) or seen.model
         seen.id = text(block.get("id")) or seen.id
     seen.count({key: found.get(key) for key in _COUNTS})

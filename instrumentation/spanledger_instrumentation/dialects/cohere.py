@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from spanledger.usage import Units, Usage, count
-from spanledger_instrumentation.dialects.counts import number, usable
+from spanledger_instrumentation.clients.counts import number, usable
+from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 from spanledger_instrumentation.dialects.reading import Dialect, Seen
-from spanledger_instrumentation.openai.shapes import mapping, mappings, text
 
 
 def usage(block: Mapping[str, Any]) -> Usage | None:

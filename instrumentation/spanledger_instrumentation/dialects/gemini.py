@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from spanledger.usage import Units, Usage, count
-from spanledger_instrumentation.dialects.counts import number, usable
+from spanledger_instrumentation.clients.counts import number, usable
+from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 from spanledger_instrumentation.dialects.reading import Dialect, Seen
-from spanledger_instrumentation.openai.shapes import mapping, mappings, text
 
 #: Kinds of tokens: by name, and by the number that some clients write instead.
 _KINDS = {"IMAGE": "image", "VIDEO": "video", "AUDIO": "audio", 2: "image", 3: "video", 4: "audio"}

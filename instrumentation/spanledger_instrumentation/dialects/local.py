@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from spanledger.usage import Usage, count
-from spanledger_instrumentation.dialects.counts import number, usable
+from spanledger_instrumentation.clients.counts import number, usable
+from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 from spanledger_instrumentation.dialects.reading import Dialect, Seen
-from spanledger_instrumentation.openai.shapes import mapping, mappings, text
 
 
 def ollama_usage(block: Mapping[str, Any]) -> Usage | None:

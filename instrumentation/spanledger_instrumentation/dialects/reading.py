@@ -14,10 +14,21 @@ from typing import Any
 from spanledger.call import Answer
 from spanledger.semconv import names
 from spanledger.usage import Usage
-from spanledger_instrumentation.dialects.framing import Cutter, Lines
-from spanledger_instrumentation.openai.answer import ProviderError, finish
-from spanledger_instrumentation.openai.shapes import mapping, text
-from spanledger_instrumentation.openai.usage import BYTES_PER_TOKEN, estimated, texts
+from spanledger_instrumentation.clients.answers import ProviderError, finish
+from spanledger_instrumentation.clients.estimates import BYTES_PER_TOKEN, estimated, texts
+from spanledger_instrumentation.clients.framing import Cutter, Lines
+from spanledger_instrumentation.clients.shapes import mapping, text
+
+#: Reasons to stop in the words of the conventions, by what providers call them, in small letters. Others stay.
+_REASONS = {
+    "complete": "stop", "end_turn": "stop", "finish": "stop", "finished": "stop", "stop_sequence": "stop",
+    "eos": "stop", "eos_token": "stop", "endoftext": "stop",
+    "max_tokens": "length", "limit": "length", "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls", "tool_call": "tool_calls",
+    "safety": "content_filter", "recitation": "content_filter", "prohibited_content": "content_filter",
+    "blocklist": "content_filter", "spii": "content_filter", "guardrail_intervened": "content_filter",
+    "content_filtered": "content_filter", "refusal": "content_filter",
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -49,7 +60,7 @@ class Seen:
         if reason:
             self.finished = True
         if said := text(reason):
-            self.reasons.append(said)
+            self.reasons.append(_REASONS.get(said.lower(), said.lower()))
 
     def say(self, *said: object) -> None:
         """Note what the model wrote: text, or arguments of a tool."""

@@ -21,7 +21,7 @@ def whole(name: str, document: object, body: Mapping[str, Any] | None = None, **
 
 def used(name: str, document: object, **headers: str) -> Usage:
     """The usage of a complete answer."""
-    usage = whole(name, document, **headers).usage
+    usage = whole(name, document, None, **headers).usage
     assert usage is not None
     return usage
 

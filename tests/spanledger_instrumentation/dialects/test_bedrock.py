@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.spanledger_instrumentation.dialects.reading import chunks, messages, stream, used, whole
 
 from spanledger.semconv import names
 from spanledger.usage import Usage
-from tests.spanledger_instrumentation.dialects.reading import chunks, messages, stream, used, whole
 
 
 def told(**block: Any) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def test_a_conversation_is_read_from_binary_messages_cut_anywhere(size: int) -> 
     answer = reader.answer()
     assert answer.usage == Usage(input=14, output=8, cache_read=5)
     assert answer.attributes[names.SPANLEDGER_RESPONSE_TOOL_CALLS] == ["weather"]
-    assert answer.attributes[names.GEN_AI_RESPONSE_FINISH_REASONS] == ["tool_use"]
+    assert answer.attributes[names.GEN_AI_RESPONSE_FINISH_REASONS] == ["tool_calls"]
 
 
 def test_a_conversation_without_its_metadata_is_estimated() -> None:

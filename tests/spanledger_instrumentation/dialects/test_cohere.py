@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.spanledger_instrumentation.dialects.reading import events, lines, stream, used
 
 from spanledger.semconv import names
 from spanledger.usage import Units, Usage
-from tests.spanledger_instrumentation.dialects.reading import events, lines, stream, used
 
 COUNTED = {
     "billed_units": {"input_tokens": 135, "output_tokens": 21},

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from tests.spanledger_instrumentation.dialects.reading import events, stream, used, whole
 
 from spanledger.semconv import names
 from spanledger.usage import Units, Usage
-from tests.spanledger_instrumentation.dialects.reading import events, stream, used, whole
 
 ASKED = {"contents": [{"parts": [{"text": "x" * 40}]}], "generationConfig": {"maxOutputTokens": 50}}
 
@@ -77,7 +77,7 @@ def test_an_answer_says_what_answered_and_why_it_stopped() -> None:
     assert (answer.model, answer.tier) == ("gemini-2.5-pro", "priority")
     assert answer.attributes == {
         names.GEN_AI_RESPONSE_ID: "r1",
-        names.GEN_AI_RESPONSE_FINISH_REASONS: ["STOP"],
+        names.GEN_AI_RESPONSE_FINISH_REASONS: ["stop"],
         names.SPANLEDGER_RESPONSE_TOOL_CALLS: ["weather"],
     }
 
@@ -91,7 +91,11 @@ STREAM = [
 
 @pytest.mark.parametrize(
     "data",
-    [events(STREAM), json.dumps(STREAM, indent=2).encode(), json.dumps(STREAM, indent=2).replace("\n  ", "\n").encode()],
+    [
+        events(STREAM),
+        json.dumps(STREAM, indent=2).encode(),
+        json.dumps(STREAM, indent=2).replace("\n  ", "\n").encode(),
+    ],
     ids=["events", "array in one piece", "array as it is streamed"],
 )
 def test_counts_of_a_stream_are_cumulative(data: bytes) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.spanledger_instrumentation.dialects.reading import events, lines, stream, used, whole
 
 from spanledger.usage import Usage
-from tests.spanledger_instrumentation.dialects.reading import events, lines, stream, used, whole
 
 OLLAMA = [
     {"model": "qwen3", "message": {"content": "The"}, "done": False},

@@ -122,8 +122,10 @@ def _message(message: bytes, size: int) -> Iterator[dict[str, Any]]:
     begin = _PRELUDE + size
     found = document(message[begin:-_CHECKSUM])
     headers = _headers(message[_PRELUDE:begin])
-    name = headers.get(":event-type") or headers.get(":exception-type") or headers.get(":error-code")
-    if found is not None and name:
+    failure = headers.get(":exception-type") or headers.get(":error-code")
+    if failure:
+        yield {failure: {"message": headers.get(":error-message", ""), **(found or {})}}
+    elif found is not None and (name := headers.get(":event-type")):
         yield {name: found}
 
 
