@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from spanledger.bound import Bound
+from spanledger_instrumentation.clients.estimates import cap
+from spanledger_instrumentation.clients.shapes import mapping, mappings
 from spanledger_instrumentation.openai.request import Api
-from spanledger_instrumentation.openai.shapes import mapping, mappings
-from spanledger_instrumentation.openai.usage import cap
 
 #: What the completions API writes where no cap is given (platform.openai.com, "Create completion", `max_tokens`).
 LEGACY_CAP = 16
