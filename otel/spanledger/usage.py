@@ -155,11 +155,10 @@ class Usage:
         return window is not None and max(self.input, self.output) > window
 
     def attributes(self) -> dict[str, int | bool]:
-        """As span attributes; parts that are 0 are left out."""
-        found: dict[str, int | bool] = {
-            names.GEN_AI_USAGE_INPUT_TOKENS: self.input,
-            names.GEN_AI_USAGE_OUTPUT_TOKENS: self.output,
-        }
+        """As span attributes; parts that are 0 are left out, and tokens where only other units were told."""
+        found: dict[str, int | bool] = {}
+        if self.total or not self.units:
+            found = {names.GEN_AI_USAGE_INPUT_TOKENS: self.input, names.GEN_AI_USAGE_OUTPUT_TOKENS: self.output}
         if self.cache_read:
             found[names.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS] = self.cache_read
         if self.cache_write:

@@ -84,9 +84,7 @@ class Contract:
         days = (*days, *(price.since for price in prices if price.since))
         known = listed.limits if listed else Limits()
         limits = prices[-1].limits
-        return Tariff(
-            version, rows, days, hours, Limits(limits.context or known.context, limits.output or known.output)
-        )
+        return Tariff(version, rows, days, hours, Limits(limits.window or known.window, limits.output or known.output))
 
     def _discounted(self, provider: str, listed: Tariff | None) -> Tariff | None:
         known = names.provider_id(provider, self.providers) or provider
