@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -42,7 +42,8 @@ def changes(overrides: Overrides, against: Overrides | None, at: datetime | None
     new = Contract(overrides, catalogue)
     for name, tier in _names(overrides):
         before, after = (_at(table, name, tier, moment) for table in (old, new))
-        change = Change(_shown(name, tier), before, after)
+        kinds = _kinds(before) | _kinds(after)
+        change = Change(_shown(name, tier), _rates(before, kinds), _rates(after, kinds))
         if before is None or any(change.rows()):
             yield change
     for provider, off in overrides.discounts.items():
@@ -60,20 +61,27 @@ def _shown(name: Name, tier: str) -> str:
     return f"{name.provider or 'any provider'}, {name.model}{f', {tier}' if tier else ''}"
 
 
-def _at(table: Contract | Catalogue, name: Name, tier: str, moment: datetime) -> dict[str, str] | None:
+def _at(table: Contract | Catalogue, name: Name, tier: str, moment: datetime) -> Rates | None:
     """The rates of a name; where it is for any provider, with the first maker of models that has it."""
     for provider in (name.provider,) if name.provider else ("", *MAKERS):
         tariff = table.find(provider, name.model, tier)
         if tariff and (rates := tariff.at(moment)):
-            return _rates(rates)
+            return rates
     return None
 
 
-def _rates(rates: Rates) -> dict[str, str]:
-    found = rates_of(rates)
-    for at, row in rates.cliffs:
-        found |= {f"{kind} above {at}": rate for kind, rate in rates_of(row).items()}
-    return found | uses_of(rates)
+def _kinds(rates: Rates | None) -> dict[str, None]:
+    """The kinds of token whose price is not that of their whole, in some row."""
+    rows = (rates, *(row for _, row in rates.cliffs)) if rates else ()
+    return {kind: None for row in rows for kind in rates_of(row)}
+
+
+def _rates(rates: Rates | None, kinds: Iterable[str]) -> dict[str, str] | None:
+    if rates is None:
+        return None
+    rows = [("", rates), *((f" above {at}", row) for at, row in reversed(rates.cliffs))]
+    found = {f"{kind}{where}": per_million(getattr(row, kind)) for where, row in rows for kind in kinds}
+    return (found if rates.per_token else {}) | uses_of(rates)
 
 
 def _percent(old: str | None, new: str | None) -> str | None:

@@ -98,8 +98,8 @@ class PriceBook:
 
     @property
     def version(self) -> str:
-        """Name and release of the tables, first to last."""
-        return ",".join(table.version for table in self._loaded())
+        """Name and release of the tables, first to last; of a broken book, that it has none."""
+        return "unusable" if self.broken else ",".join(table.version for table in self._loaded())
 
     def price(
         self, usage: Usage, *, provider: str, model: str, at: datetime | None = None, tier: str | None = None

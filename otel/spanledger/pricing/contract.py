@@ -79,7 +79,7 @@ class Contract:
         if rows:
             version = f"{listed.version}+{version}" if listed else version
         for price in prices:
-            rates = nothing(fees) if price.free else compiling.laddered(price.named, fees)
+            rates = nothing({}) if price.free else compiling.laddered(price.named, fees)
             rows = (*rows, *([rates] * (len(hours) + 1)))
         days = (*days, *(price.since for price in prices if price.since))
         known = listed.limits if listed else Limits()

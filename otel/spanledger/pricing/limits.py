@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from spanledger.pricing.entries import Entry
 from spanledger.pricing.names import stem
 
-
 #: One part in twenty more covers every rounding.
 _ROUNDING = 20
 
