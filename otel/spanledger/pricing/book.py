@@ -107,10 +107,11 @@ class PriceBook:
         """What a call cost; None if nobody knows. Never raises.
 
         `at` is when the call was made (UTC where it has no time zone; default now), `tier` is the service tier that
-        the provider says it used, or "batch". A cost that the provider itself reported is taken as it is.
+        the provider says it used, or "batch". A cost that the provider itself reported is taken as
+        it is; one of 0 is not believed, because gateways report it where they do not know.
         """
         try:
-            if usage.reported_nano_usd is not None and usage.reported_nano_usd >= 0:
+            if usage.reported_nano_usd is not None and usage.reported_nano_usd > 0:
                 return Price(int(usage.reported_nano_usd), REPORTED, "provider")
             tariff = self.tariff(provider, model, tier)
             rates = tariff.at(at) if tariff else None

@@ -22,7 +22,8 @@ class Rates:
     """Prices of one model at one moment: pico-USD per token; `web_search` per search, `request` per call.
 
     `fees` are what other units cost, by field of `usage.Units` (see `fees`). A model that is billed by such units
-    alone has no `per_token` prices: its rates are 0, and its tokens have no known price.
+    alone has no `per_token` prices: its rates are 0, and its tokens have no known price. `least_audio_ms` is the
+    shortest audio that is charged.
 
     `input` and `output` are the rates of the tokens that no other field names. `cliffs` are other rates for the whole
     call, (threshold, rates), highest threshold first: they hold for every token as soon as the call has more input
@@ -48,6 +49,7 @@ class Rates:
     output_video: int = 0
     citation: int = 0
     per_token: bool = True
+    least_audio_ms: int = 0
     fees: Mapping[str, int] = field(default_factory=dict)
 
     def row(self, total_input: int) -> Rates:
@@ -96,7 +98,9 @@ class Rates:
 
 #: The fields of `Rates` that are prices of tokens.
 TOKEN_KINDS = tuple(
-    each.name for each in fields(Rates) if each.name not in ("web_search", "request", "cliffs", "per_token", "fees")
+    each.name
+    for each in fields(Rates)
+    if each.name not in ("web_search", "request", "cliffs", "per_token", "least_audio_ms", "fees")
 )
 
 

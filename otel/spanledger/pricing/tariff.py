@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 
 from spanledger.pricing.limits import UNKNOWN, Limits
@@ -35,3 +35,8 @@ class Tariff:
             moment = moment.astimezone(UTC)
         row, column = bisect_right(self.days, moment.date()), bisect_right(self.hours, moment.time())
         return self.rates[row * (len(self.hours) + 1) + column]
+
+    def charging_at_least(self, audio_ms: int) -> Tariff:
+        """The same where shorter audio costs what this much does."""
+        rates = tuple(rates and replace(rates, least_audio_ms=audio_ms) for rates in self.rates)
+        return replace(self, rates=rates)

@@ -139,8 +139,10 @@ def test_a_cost_that_the_provider_reports_is_taken_even_for_an_unknown_model(boo
     assert book.price(usage, provider="openrouter", model="some/new-model") == Price(123, "reported", "provider")
 
 
-def test_a_negative_reported_cost_is_no_report(book: PriceBook) -> None:
-    assert nano(book, replace(CALL, reported_nano_usd=-1), "openai", "gpt-4o-mini") == 450_000
+@pytest.mark.parametrize("reported", [0, -1])
+def test_a_reported_cost_of_nothing_or_less_is_no_report(book: PriceBook, reported: int) -> None:
+    assert nano(book, replace(CALL, reported_nano_usd=reported), "openai", "gpt-4o-mini") == 450_000
+    assert nano(book, replace(CALL, reported_nano_usd=reported), "openrouter", "some/new-model") is None
 
 
 def test_a_usage_that_contradicts_itself_is_priced_at_its_larger_reading(book: PriceBook) -> None:
@@ -170,3 +172,24 @@ def test_a_name_or_a_time_that_is_none_is_unpriced_and_never_raises(book: PriceB
     assert book.price(CALL, provider=None, model=["gpt-4o"]) is None  # type: ignore[arg-type]
     assert book.price(CALL, provider=None, model="gpt-4o") is None  # type: ignore[arg-type]
     assert book.rates("deepseek", "deepseek-v4-flash", "yesterday") is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "expected"),
+    [
+        ("gcp.vertex_ai", "publishers/google/models/gemini-2.5-pro@001", 6_250_000),
+        ("gcp.vertex_ai", "projects/p/locations/l/publishers/anthropic/models/claude-sonnet-4-5@20250929", 10_500_000),
+        ("aws.bedrock", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0", 11_550_000),
+        ("aws.bedrock", "apac.anthropic.claude-3-5-sonnet-20241022-v2:0", 10_500_000),
+        ("aws.bedrock", "global.anthropic.claude-sonnet-4-5-20250929-v1:0", 10_500_000),
+        ("aws.bedrock", "arn:aws:bedrock:us-east-1:1:inference-profile/us.amazon.nova-lite-v1:0", 180_000),
+        ("litellm", "bedrock/us.amazon.nova-lite-v1:0", 180_000),
+        ("openai", "ft:gpt-4o-mini-2024-07-18:acme::AbC123", 900_000),
+        ("openai", "ft:gpt-3.5-turbo-0125:acme::AbC123", 6_000_000),
+        ("openai", "gpt-4o-mini-2024-07-18.ft-0123abcd", 900_000),
+    ],
+)
+def test_names_of_platforms_lead_to_the_model_behind_them(
+    book: PriceBook, provider: str, model: str, expected: int
+) -> None:
+    assert nano(book, CALL, provider, model) == expected

@@ -102,6 +102,26 @@ def test_more_of_any_kind_never_costs_less(rates: Rates, leaf: dict[str, int], k
     assert rates.nano(usage_of(increased)) >= rates.nano(usage_of(leaf))
 
 
+@given(rates(), leaves(), leaves())
+def test_two_calls_cost_what_one_with_the_tokens_of_both_does_or_a_nano_usd_more(
+    rates: Rates, one: dict[str, int], other: dict[str, int]
+) -> None:
+    level = replace(rates, cliffs=(), request=0)
+    both = level.nano(usage_of({kind: one[kind] + other[kind] for kind in one}))
+    assert level.nano(usage_of(one)) + level.nano(usage_of(other)) - both in (0, 1)
+
+
+@given(rates(), leaves())
+def test_one_token_below_at_and_above_a_cliff_is_paid_at_the_rates_of_its_side(
+    rates: Rates, leaf: dict[str, int]
+) -> None:
+    ((threshold, dear),) = rates.cliffs
+    plain = replace(rates, cliffs=())
+    for total, row in ((threshold - 1, plain), (threshold, plain), (threshold + 1, dear)):
+        usage = Usage(input=max(total, 0), output=leaf["output"], cache_read=min(leaf["cache_read"], max(total, 0)))
+        assert rates.nano(usage) == row.nano(usage)
+
+
 @given(rates(), any_usage)
 def test_no_usage_costs_more_than_all_its_tokens_at_the_dearest_rate(rates: Rates, usage: Usage) -> None:
     usage = replace(usage, web_searches=0)
