@@ -104,7 +104,7 @@ TOOL_FEES = (
     ToolFee("google", "maps_searches", "0.025", _MAPS),
 )
 
-#: The shortest audio that is charged, in milliseconds, by provider (genai-prices 0.2.3 has it in code, not in its data).
+#: The shortest audio that is charged, in milliseconds, by provider (genai-prices 0.2.3 has it in code, not as data).
 LEAST_AUDIO_MS: Mapping[str, int] = {"groq": 10_000}
 
 #: Spellings (as `names.stem` makes them) of an entry, by its id, that only the source's loose patterns take, and that
