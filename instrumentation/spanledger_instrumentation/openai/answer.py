@@ -9,24 +9,19 @@ from typing import Any
 from spanledger.call import Answer
 from spanledger.semconv import names
 from spanledger.usage import Usage
+from spanledger_instrumentation.clients.answers import ProviderError, finish, valid_json
+from spanledger_instrumentation.clients.estimates import BYTES_PER_TOKEN, estimated, texts
+from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 from spanledger_instrumentation.openai import content
 from spanledger_instrumentation.openai.request import Api, wants_json
-from spanledger_instrumentation.openai.shapes import mapping, mappings, text
-from spanledger_instrumentation.openai.usage import BYTES_PER_TOKEN, estimated, read_usage, texts
+from spanledger_instrumentation.openai.units import with_search, with_tools
+from spanledger_instrumentation.openai.usage import read_usage
 
 _decoder = json.JSONDecoder()
 #: Status of a response that is still being worked on: it has no usage yet, and none is estimated.
 PENDING = ("queued", "in_progress")
 #: Status of a response that came to nothing. If there was anything to pay, its usage says so.
 BROKEN = ("failed", "cancelled")
-
-
-class ProviderError(Exception):
-    """The provider reported an error in an answer that HTTP calls a success. `error_type` is what spans say."""
-
-    def __init__(self, reported: object, error_type: str) -> None:
-        super().__init__(str(mapping(reported).get("message") or reported)[:200])
-        self.error_type = error_type
 
 
 class PlainReader:
@@ -51,18 +46,21 @@ class PlainReader:
         """Read a body that has been parsed."""
         if self._api == "moderations":
             return Answer(model=text(found.get("model")), attributes=_identity(found))
-        usage = read_usage(found.get("usage")) or read_usage(mapping(found.get("x_groq")).get("usage"))
-        reader = _response if self._api == "responses" else _chat
+        usage = read_usage(found.get("usage") or mapping(found.get("x_groq")).get("usage") or found.get("timings"))
+        model, is_response = text(found.get("model")), self._api == "responses"
+        if usage is not None:
+            usage = with_tools(usage, found) if is_response else with_search(usage, model)
+        reader = _response if is_response else _chat
         attributes = reader(found, wants_json(self._body))
         if self._capture:
             attributes |= content.answered(found)
         status, error = found.get("status"), None
-        if self._api == "responses" and status in BROKEN:
+        if is_response and status in BROKEN:
             reported = mapping(found.get("error"))
             error = ProviderError(reported or status, text(reported.get("code")) or str(status))
         elif usage is None and status not in PENDING:
             usage = self._estimate(found)
-        return Answer(usage, text(found.get("model")), text(found.get("service_tier")), attributes, error)
+        return Answer(usage, model, text(found.get("service_tier")), attributes, error)
 
     def _estimate(self, found: dict[str, Any]) -> Usage:
         said = [said_by(choice) for choice in mappings(found.get("choices"))]
@@ -134,25 +132,6 @@ def _identity(found: Mapping[str, Any]) -> dict[str, Any]:
         if value := text(found.get(key)):
             attributes[name] = value
     return attributes
-
-
-def finish(reasons: list[str], tools: list[str]) -> dict[str, Any]:
-    """Why the model stopped, and which tools it asked for, as attributes."""
-    attributes: dict[str, Any] = {}
-    if reasons:
-        attributes[names.GEN_AI_RESPONSE_FINISH_REASONS] = reasons
-    if tools:
-        attributes[names.SPANLEDGER_RESPONSE_TOOL_CALLS] = tools
-    return attributes
-
-
-def valid_json(said: str | None) -> bool:
-    """Whether an answer that had to be JSON is JSON."""
-    try:
-        json.loads(said or "")
-    except ValueError:
-        return False
-    return True
 
 
 def _chat(found: Mapping[str, Any], json_wanted: bool) -> dict[str, Any]:

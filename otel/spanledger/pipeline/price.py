@@ -49,7 +49,7 @@ class Price(Stage):
         super().on_end(priced)
 
     def _foreign(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> ReadableSpan:
-        found = aliases.canonical(attributes)
+        found = aliases.canonical(attributes, getattr(span.instrumentation_scope, "name", None))
         if found.get(names.GEN_AI_OPERATION_NAME) not in INFERENCE:
             return span
         usage = from_attributes(found)
