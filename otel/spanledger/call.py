@@ -25,11 +25,11 @@ from spanledger.config import Settings
 from spanledger.errors import BudgetExceeded, contained, type_name
 from spanledger.lineage import Facts, Lineage
 from spanledger.pricing import Price, PriceBook
+from spanledger.pricing.attributes import price_attributes
 from spanledger.semconv import names
 from spanledger.usage import Usage
 
 SCOPE_NAME = "spanledger"
-NANO = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,28 +256,13 @@ class Call:
             tenant=self.payer.tenant,
             usage=answer.usage,
             cost=price.nano_usd if price else None,
+            missing=price.missing if price else (),
             duration=duration,
             first_chunk=self._first_chunk,
             error=error_type,
             remaining_requests=self._limits.get(names.SPANLEDGER_RATELIMIT_REMAINING_REQUESTS),
             remaining_tokens=self._limits.get(names.SPANLEDGER_RATELIMIT_REMAINING_TOKENS),
         )
-
-
-def price_attributes(price: Price | None, book_version: str) -> dict[str, Any]:
-    """A price as span attributes. An unknown price says so and has no amount; it is never 0."""
-    if price is None:
-        return {
-            names.SPANLEDGER_PRICE_STATUS: names.SPANLEDGER_PRICE_STATUS_UNPRICED,
-            names.SPANLEDGER_PRICE_VERSION: book_version,
-        }
-    return {
-        names.GEN_AI_USAGE_COST_AMOUNT: price.nano_usd / NANO,
-        names.GEN_AI_USAGE_COST_CURRENCY: "USD",
-        names.GEN_AI_USAGE_COST_SOURCE: price.source,
-        names.SPANLEDGER_PRICE_STATUS: names.SPANLEDGER_PRICE_STATUS_PRICED,
-        names.SPANLEDGER_PRICE_VERSION: price.version,
-    }
 
 
 def _error_attributes(error: BaseException, error_type: str) -> dict[str, Any]:

@@ -16,7 +16,10 @@ OPEN_SPANS = 100_000
 
 
 class Facts(NamedTuple):
-    """One metered call as metrics and ledger see it. Times are seconds; `cost` is nano-USD, None if unknown."""
+    """One metered call as metrics and ledger see it. Times are seconds; `cost` is nano-USD, None if unknown.
+
+    `missing` names what the cost leaves out because nobody knows its price.
+    """
 
     operation: str
     provider: str
@@ -33,6 +36,7 @@ class Facts(NamedTuple):
     error: str | None = None
     remaining_requests: int | None = None
     remaining_tokens: int | None = None
+    missing: tuple[str, ...] = ()
 
 
 class Node:

@@ -11,11 +11,11 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import SpanKind
 
 from spanledger import scope
-from spanledger.call import price_attributes
 from spanledger.errors import contained
 from spanledger.lineage import Facts, Lineage
 from spanledger.pipeline.stage import Stage, copied, plain
 from spanledger.pricing import PriceBook
+from spanledger.pricing.attributes import price_attributes
 from spanledger.semconv import aliases, names
 from spanledger.usage import from_attributes
 
@@ -75,6 +75,7 @@ class Price(Stage):
             response_model=found.get(names.GEN_AI_RESPONSE_MODEL),
             usage=usage,
             cost=price.nano_usd if price else None,
+            missing=price.missing if price else (),
             stage=payer.stage or payer.implied_stage,
             tenant=payer.tenant,
             duration=(ended - (span.start_time or ended)) / 1e9,
