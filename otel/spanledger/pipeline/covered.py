@@ -27,7 +27,7 @@ from spanledger.usage import Usage, from_attributes
 INFERENCE = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
 
 #: How usage and cost are spelled, in every dialect; `aliases` names those that begin otherwise.
-_PREFIXES = ("gen_ai.usage.", "llm.usage.", "llm.token_count.", "llm.cost.", "ai.usage.")
+_PREFIXES = ("gen_ai.usage.", "llm.usage.", "llm.token_count.", "llm.cost.", "ai.usage.", "anthropic.usage.")
 _CANONICAL = "gen_ai.usage."
 
 

@@ -70,13 +70,17 @@ class Price(Stage):
         return copied(span, {**claimed.attributes, **added}) if added else span
 
     def _price(self, claimed: Claim) -> Priced | None:
+        """By the model that answered, or else by the one that was asked."""
         found = claimed.found
-        model = found.get(names.GEN_AI_RESPONSE_MODEL) or found.get(names.GEN_AI_REQUEST_MODEL)
-        if not model:
-            return None
         at = datetime.fromtimestamp(_ended(claimed.span) / NANO, UTC)
         tier = found.get(names.OPENAI_RESPONSE_SERVICE_TIER)
-        return self._book.price(claimed.usage, provider=_provider(found), model=str(model), at=at, tier=tier)
+        models = (found.get(names.GEN_AI_RESPONSE_MODEL), found.get(names.GEN_AI_REQUEST_MODEL))
+        prices = (
+            self._book.price(claimed.usage, provider=_provider(found), model=str(model), at=at, tier=tier)
+            for model in models
+            if model
+        )
+        return next(filter(None, prices), None)
 
 
 def _told(found: Mapping[str, Any]) -> int | None:

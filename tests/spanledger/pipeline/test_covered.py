@@ -239,7 +239,7 @@ def test_a_repeat_in_a_trace_of_its_own_is_covered_by_response_id_and_tokens(
     telemetry: Telemetry, library: Library
 ) -> None:
     telemetry.calls.start(REQUEST).succeed(ANSWER)
-    library.span(under=Context(), **ANSWERED).end()
+    library.span(under=Context(), more=ANSWERED).end()
     assert library.covered() == "beside"
 
 
@@ -314,7 +314,7 @@ def test_a_sum_without_any_counted_call_counts_as_an_estimate(telemetry: Telemet
 
 def test_a_sum_below_a_remote_parent_counts_as_an_estimate(telemetry: Telemetry, library: Library) -> None:
     remote = trace.SpanContext(1, 2, is_remote=True, trace_flags=trace.TraceFlags(1))
-    library.span(under=trace.NonRecordingSpan(remote), **AGENT).end()
+    library.span(under=trace.NonRecordingSpan(remote), more=AGENT).end()
     assert library.said()[names.SPANLEDGER_USAGE_ESTIMATED] is True
     assert library.covered() is None
 
