@@ -7,11 +7,13 @@ the pipeline, on its span. It keeps no metrics of its own, and content only wher
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
+import sys
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, ClassVar
 
+import wrapt
 from opentelemetry import trace
 from opentelemetry.metrics import NoOpMeterProvider
 
@@ -61,6 +63,7 @@ class TraceloopAdapter(Adapter):
         def imported(_: ModuleType) -> None:
             try:
                 home = importlib.import_module(instrumentor.module)
+                _contain_hooks(instrumentor.module)
                 self._switch_on(getattr(home, instrumentor.kind))
                 point.state = "patched"
             except ModuleNotFoundError as error:
@@ -96,6 +99,24 @@ class TraceloopAdapter(Adapter):
             tracer_provider=self._provider, meter_provider=NoOpMeterProvider(), raise_exception_on_conflict=True
         )
         self._undo.append(lambda: _switch_off(instrumentor))
+
+
+def _contain_hooks(module: str) -> None:
+    """Let import hooks that an instrumentor registers itself not break the import of a library that it does not know.
+
+    MCP's has some that fail with mcp 2; the app would see them as a failure of its own import.
+    """
+    for name, part in list(sys.modules.items()):
+        if name.startswith(module) and "register_post_import_hook" in vars(part):
+            vars(part)["register_post_import_hook"] = _register_contained
+
+
+def _register_contained(hook: Callable[[ModuleType], Any], name: str) -> None:
+    def contained_hook(imported: ModuleType) -> None:
+        with contained("traceloop-sdk"):
+            hook(imported)
+
+    wrapt.register_post_import_hook(contained_hook, name)
 
 
 def _restore(name: str, before: str | None) -> None:

@@ -14,8 +14,10 @@ from opentelemetry.trace import SpanKind
 
 from spanledger import scope
 from spanledger.call import NANO, SCOPE_NAME, price_attributes
+from spanledger.config import Settings
 from spanledger.errors import contained
 from spanledger.lineage import Facts, Lineage
+from spanledger.pipeline.content import without_content
 from spanledger.pipeline.covered import Claim, claim, covered_by, library, set_aside
 from spanledger.pipeline.stage import Stage, copied, plain
 from spanledger.pricing import Price as Priced
@@ -26,23 +28,22 @@ _KINDS = (SpanKind.CLIENT, SpanKind.INTERNAL)
 
 
 class Price(Stage):
-    """Settles foreign spans that claim usage, on a copy. Our own come settled and pass unchanged.
+    """Settles foreign spans that claim usage, on a copy. Our own come settled and pass unchanged."""
 
-    `keep`: the usage of covered spans stays where it is.
-    """
-
-    def __init__(self, following: SpanProcessor, book: PriceBook, lineage: Lineage, *, keep: bool = False) -> None:
+    def __init__(self, following: SpanProcessor, book: PriceBook, lineage: Lineage, settings: Settings) -> None:
         super().__init__(following)
         self._book = book
         self._lineage = lineage
-        self._keep = keep
+        self._keep = settings.covered == "keep"
+        self._content = settings.capture_content == "span"
 
     def on_end(self, span: ReadableSpan) -> None:
         """Settle the span if it is foreign and claims usage."""
         settled = span
-        if span.kind in _KINDS and library(span) != SCOPE_NAME:
+        if span.kind in _KINDS and (maker := library(span)) != SCOPE_NAME:
             with contained("pipeline"):
-                settled = self._foreign(span, plain(span.attributes))
+                settled = span if self._content else without_content(span, maker)
+                settled = self._foreign(settled, plain(settled.attributes))
         super().on_end(settled)
 
     def _foreign(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> ReadableSpan:

@@ -15,6 +15,7 @@ from google import genai
 from opentelemetry.instrumentation.cohere import CohereInstrumentor
 from tests.spanledger_instrumentation.traceloop.conftest import Recorded
 from tests.support.telemetry import BOOK, Telemetry, whole
+from tests.support.telemetry import telemetry as new_telemetry
 
 from spanledger.config import Settings
 from spanledger.semconv import names
@@ -140,18 +141,18 @@ def test_content_is_kept_only_where_it_is_asked_for(
     assert PROMPT not in str([whole(span) for span in switched_on.spans])
 
 
-def test_content_is_kept_where_our_setting_asks_for_it(telemetry: Telemetry, recorded: Recorded) -> None:
-    telemetry.calls.settings = Settings(capture_content="span")
-    adapter = TraceloopAdapter(telemetry.calls, provider=telemetry.provider)
+def test_content_is_kept_where_our_setting_asks_for_it(recorded: Recorded) -> None:
+    made = new_telemetry(Settings(capture_content="span"))
+    adapter = TraceloopAdapter(made.calls, provider=made.provider)
     adapter.install()
     by_groq(recorded)
     adapter.uninstall()
-    assert PROMPT in str(whole(telemetry.spans[0]))
+    assert PROMPT in str(whole(made.spans[0]))
+    made.runtime.shutdown()
 
 
-def test_a_call_below_one_of_ours_is_covered(switched_on: Telemetry, recorded: Recorded) -> None:
-    outer = switched_on.tracer.start_as_current_span("chat", attributes={"gen_ai.usage.input_tokens": 100})
-    with outer:
+def test_a_span_around_such_a_call_is_covered(switched_on: Telemetry, recorded: Recorded) -> None:
+    with switched_on.tracer.start_as_current_span("chat", attributes={"gen_ai.usage.input_tokens": 100}):
         by_groq(recorded)
     outside = next(span for span in switched_on.spans if span.name == "chat")
     assert (outside.attributes or {})[names.SPANLEDGER_COVERED_BY] == "around"
