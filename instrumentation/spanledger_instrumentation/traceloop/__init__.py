@@ -79,7 +79,7 @@ class TraceloopAdapter(Adapter):
     @staticmethod
     def _unable(instrumentor: Instrumentor, error: Exception) -> None:
         log.warning(
-            "%s cannot instrument %s as it is installed: %s; its calls are metered on the wire at most",
+            "%s cannot instrument %s as it is installed: %s; it is left alone",
             instrumentor.module,
             instrumentor.waits_for[0],
             getattr(error, "conflict", None) or repr(error),
@@ -113,8 +113,10 @@ def _contain_hooks(module: str) -> None:
 
 def _register_contained(hook: Callable[[ModuleType], Any], name: str) -> None:
     def contained_hook(imported: ModuleType) -> None:
-        with contained("traceloop-sdk"):
+        try:
             hook(imported)
+        except Exception as error:  # noqa: BLE001  whatever it raises, the app has imported a library and no more
+            log.warning("OpenLLMetry cannot instrument %s as it is installed: %r", name, error)
 
     wrapt.register_post_import_hook(contained_hook, name)
 
