@@ -61,6 +61,8 @@ class TraceloopAdapter(Adapter):
         self.points.append(point)
 
         def imported(_: ModuleType) -> None:
+            if instrumentor.known_by is not None and instrumentor.known_by not in sys.modules:
+                return
             try:
                 home = importlib.import_module(instrumentor.module)
                 _contain_hooks(instrumentor.module)

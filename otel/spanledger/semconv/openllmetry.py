@@ -14,13 +14,14 @@ _HOME = "opentelemetry.instrumentation."
 class Instrumentor(NamedTuple):
     """An instrumentor: where it lives, its class, and the modules that it waits for.
 
-    A module is named below its package where the package alone says little: an app may well have an `agents` of its
-    own, and `import transformers` loads none of what is wrapped there.
+    A module is named below its package where the package alone loads none of what is wrapped, as with `transformers`.
+    `known_by` is a module that came with it, where the name alone says little: an app may have an `agents` of its own.
     """
 
     package: str
     kind: str
     waits_for: tuple[str, ...]
+    known_by: str | None = None
 
     @property
     def module(self) -> str:
@@ -45,7 +46,7 @@ INSTRUMENTORS = (
     Instrumentor("milvus", "MilvusInstrumentor", ("pymilvus",)),
     Instrumentor("mistralai", "MistralAiInstrumentor", ("mistralai",)),
     Instrumentor("ollama", "OllamaInstrumentor", ("ollama",)),
-    Instrumentor("openai_agents", "OpenAIAgentsInstrumentor", ("agents.tracing",)),
+    Instrumentor("openai_agents", "OpenAIAgentsInstrumentor", ("agents",), known_by="agents.tracing"),
     Instrumentor("pinecone", "PineconeInstrumentor", ("pinecone",)),
     Instrumentor("qdrant", "QdrantInstrumentor", ("qdrant_client",)),
     Instrumentor("replicate", "ReplicateInstrumentor", ("replicate",)),

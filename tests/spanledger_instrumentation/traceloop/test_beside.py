@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from typing import Any
 
 import openai
 import pytest
+from agents import Agent, OpenAIResponsesModel, Runner
 from langchain_openai import ChatOpenAI
 from opentelemetry.instrumentation.langchain import LangchainInstrumentor
 from opentelemetry.instrumentation.openai import OpenAIInstrumentor
-from tests.support.asking import EMBED, MODEL, USAGE, said
+from tests.support.asking import EMBED, MODEL, USAGE, later, said
 from tests.support.telemetry import Telemetry
+from tests.support.tracing import paths
 
 from provider import Provider
 from spanledger.semconv import names
@@ -75,3 +78,18 @@ def test_langchain_counts_once(beside: Telemetry, provider: Provider, key: str) 
         model(responses=True).invoke(USAGE)
     assert counted(beside) == 3
     assert covers(beside) == {("ChatOpenAI.chat", "beside"): 3}
+
+
+def test_openai_agents_count_once_below_their_agents(
+    metered: Telemetry, switched_on: Telemetry, provider: Provider, key: str
+) -> None:
+    def work(client: openai.AsyncOpenAI) -> Coroutine[Any, Any, object]:
+        planner = Agent(name="planner", model=OpenAIResponsesModel(model=MODEL, openai_client=client))
+        return Runner.run(planner, USAGE)
+
+    later(provider, key, work)
+    assert counted(switched_on) == 1
+    assert covers(switched_on) == {("openai.response", "around"): 1}
+    above = "Agent Workflow > planner.agent > openai.response"
+    assert f"{above} > chat {MODEL}" in paths(switched_on.spans)
+    assert metered.points("agent.tokens") == [({names.GEN_AI_AGENT_NAME: "planner"}, 120)]
