@@ -9,14 +9,14 @@ from __future__ import annotations
 from opentelemetry.sdk.trace import ReadableSpan
 
 from spanledger.pipeline.stage import copied, plain
-from spanledger.semconv import openllmetry
+from spanledger.semconv import names, openllmetry
 
 _ATTRIBUTES = (
     "crewai.",
     "traceloop.entity.input",
     "traceloop.entity.output",
-    "gen_ai.input.messages",
-    "gen_ai.output.messages",
+    names.GEN_AI_INPUT_MESSAGES,
+    names.GEN_AI_OUTPUT_MESSAGES,
     "gen_ai.system_instructions",
     "db.marqo.search.query",
     "db.chroma.get.where_document",
