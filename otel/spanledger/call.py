@@ -113,6 +113,7 @@ class Calls:
         attributes = _start_attributes(request, payer)
         name = f"{request.operation} {request.model}" if request.model else request.operation
         span = self.tracer.start_span(name, here, SpanKind.CLIENT, attributes, request.links or None)
+        self.lineage.claimed(span.get_span_context().span_id)
         return Call(self, request, span, here, payer)
 
 
@@ -279,6 +280,7 @@ class Call:
             error=error_type,
             remaining_requests=self._limits.get(names.SPANLEDGER_RATELIMIT_REMAINING_REQUESTS),
             remaining_tokens=self._limits.get(names.SPANLEDGER_RATELIMIT_REMAINING_TOKENS),
+            response_id=answer.attributes.get(names.GEN_AI_RESPONSE_ID),
         )
 
 
