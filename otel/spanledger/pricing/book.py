@@ -114,16 +114,7 @@ class PriceBook:
             if usage.reported_nano_usd is not None and usage.reported_nano_usd > 0:
                 return Price(int(usage.reported_nano_usd), REPORTED, "provider")
             tariff = self.tariff(provider, model, tier)
-            rates = tariff.at(at) if tariff else None
-            if tariff is None or rates is None:
-                return None
-            usage = usage.checked()
-            if not usage.plausible:
-                return None
-            if usage.units or not rates.per_token:
-                bill = itemised(rates, usage)
-                return Price(bill.nano, tariff.version, "local", bill.missing) if bill else None
-            return Price(int(rates.nano(usage)), tariff.version, "local")
+            return _priced(usage, tariff, at) if tariff else None
         except UNUSABLE as error:
             failed("pricing", error)
             return None
@@ -199,6 +190,22 @@ class PriceBook:
                 if self._tables is None:
                     self._tables = self._load()
         return self._tables
+
+
+def _priced(usage: Usage, tariff: Tariff, at: datetime | None) -> Price | None:
+    """What a usage cost by a tariff; None if that is not known."""
+    rates = tariff.at(at)
+    if rates is None:
+        return None
+    if (nano := rates.text_nano(usage)) is not None:
+        return Price(int(nano), tariff.version, "local")
+    usage = usage.checked()
+    if not usage.plausible:
+        return None
+    if usage.units or not rates.per_token:
+        bill = itemised(rates, usage)
+        return Price(bill.nano, tariff.version, "local", bill.missing) if bill else None
+    return Price(int(rates.nano(usage)), tariff.version, "local")
 
 
 def _keep(kept: dict[_Key, _V], key: _Key, value: _V) -> None:
