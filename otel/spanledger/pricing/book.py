@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from spanledger.errors import contained, failed
 from spanledger.pricing.bill import itemised
@@ -36,8 +36,7 @@ _Key = tuple[str, str, str]
 _V = TypeVar("_V")
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(NamedTuple):
     """What a call cost, in nano-USD, and who says so: the provider in its answer, or our tables of this version.
 
     `missing` names what else the call used (fields of `usage.Units`) at a price that nobody knows. The amount is then
