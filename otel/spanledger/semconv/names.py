@@ -113,6 +113,19 @@ SPANLEDGER_BUDGET_KIND_INSUFFICIENT: Final = "insufficient"
 SPANLEDGER_BUDGET_KIND_UNPRICED: Final = "unpriced"
 SPANLEDGER_BUDGET_KIND_STORE_UNAVAILABLE: Final = "store_unavailable"
 SPANLEDGER_BUDGET_KIND_MISCONFIGURED: Final = "misconfigured"
+SPANLEDGER_BUDGET_SCOPE_VALUE: Final = "spanledger.budget.scope_value"
+SPANLEDGER_BUDGET_WINDOW: Final = "spanledger.budget.window"
+SPANLEDGER_BUDGET_UNIT: Final = "spanledger.budget.unit"
+SPANLEDGER_BUDGET_UNIT_USD: Final = "USD"
+SPANLEDGER_BUDGET_UNIT_TOKENS: Final = "tokens"
+SPANLEDGER_BUDGET_UNIT_CALLS: Final = "calls"
+SPANLEDGER_BUDGET_LIMIT: Final = "spanledger.budget.limit"
+SPANLEDGER_BUDGET_SPENT: Final = "spanledger.budget.spent"
+SPANLEDGER_BUDGET_HELD: Final = "spanledger.budget.held"
+SPANLEDGER_BUDGET_NEEDED: Final = "spanledger.budget.needed"
+SPANLEDGER_BUDGET_THRESHOLD: Final = "spanledger.budget.threshold"
+SPANLEDGER_BUDGET_CHARGED: Final = "spanledger.budget.charged"
+SPANLEDGER_BUDGET_OUTPUT_CAP: Final = "spanledger.budget.output_cap"
 SPANLEDGER_COMPONENT: Final = "spanledger.component"
 SPANLEDGER_NODE_NAME: Final = "spanledger.node.name"
 STATUS: Final = "status"
@@ -136,6 +149,7 @@ GEN_AI_USAGE_COST_SOURCE_LOCAL: Final = "local"
 # Events.
 EVENT_SPANLEDGER_ATTEMPT_FAILED: Final = "spanledger.attempt.failed"
 EVENT_SPANLEDGER_BUDGET_HALT: Final = "spanledger.budget.halt"
+EVENT_SPANLEDGER_BUDGET_WARNING: Final = "spanledger.budget.warning"
 
 # Metrics, each with its unit.
 METRIC_SPANLEDGER_COST: Final = ("spanledger.cost", "USD", "Cost of calls whose price is known.")
@@ -152,3 +166,9 @@ METRIC_AGENT_PROMPT_TOKENS: Final = ("agent.prompt_tokens", "{token}", "Input to
 METRIC_AGENT_COMPLETION_TOKENS: Final = ("agent.completion_tokens", "{token}", "Output tokens of the calls below one execution of an agent or stage.")
 METRIC_AGENT_ACTIVE_EXECUTIONS: Final = ("agent.active_executions", "{execution}", "Agents and stages that are running now.")
 METRIC_APP_INFO: Final = ("app.info", "{info}", "Always 1; its labels say what runs.")
+METRIC_SPANLEDGER_BUDGET_LIMIT: Final = ("spanledger.budget.limit", "USD", "The limit of a budget that counts money. Every process tells the same; aggregate with max.")
+METRIC_SPANLEDGER_BUDGET_SPENT: Final = ("spanledger.budget.spent", "USD", "What a budget that counts money has spent in the window that holds. Every process tells the same; aggregate with max.")
+METRIC_SPANLEDGER_BUDGET_HELD: Final = ("spanledger.budget.held", "USD", "What calls under way may still spend. Every process tells the same; aggregate with max.")
+METRIC_SPANLEDGER_BUDGET_REMAINING: Final = ("spanledger.budget.remaining", "USD", "What is left of a budget that counts money. Every process tells the same; aggregate with max.")
+METRIC_SPANLEDGER_BUDGET_REFUSALS: Final = ("spanledger.budget.refusals", "{call}", "Attempts of calls that a budget refused.")
+METRIC_SPANLEDGER_BUDGET_WARNINGS: Final = ("spanledger.budget.warnings", "{warning}", "Warning thresholds that were crossed.")
