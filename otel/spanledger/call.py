@@ -10,8 +10,8 @@ import os
 import random
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 from weakref import WeakSet
@@ -57,6 +57,8 @@ class Answer:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     error: BaseException | None = None
     """What the provider says went wrong, in an answer that HTTP calls a success."""
+    instead: Callable[[], Usage | None] | None = field(default=None, compare=False)
+    """Estimates the usage, in case that the one told is more than the model can take and give; None where it may be."""
 
 
 NOTHING = Answer()
@@ -208,8 +210,23 @@ class Call:
         with contained("call"):
             self.span.end()
 
+    def _believable(self, answer: Answer) -> Answer:
+        """The answer, with an estimate for a usage that its model's context window has no room for."""
+        usage, request = answer.usage, self.request
+        model = answer.model or request.model
+        if usage is None or answer.instead is None or model is None or request.operation == "embeddings":
+            return answer
+        window = self._calls.book.limits(request.provider, model).context
+        if usage.estimated or usage.web_searches or usage.units or not usage.checked().exceeds(window):
+            return answer
+        guess = answer.instead()
+        if guess is None:
+            return answer
+        return replace(answer, usage=replace(guess, suspect=True, reported_nano_usd=usage.reported_nano_usd))
+
     def _settle(self, answer: Answer, error: BaseException | None) -> None:
         duration = self.elapsed
+        answer = self._believable(answer)
         found: dict[str, Any] = {**answer.attributes, **self._limits}
         if answer.model:
             found[names.GEN_AI_RESPONSE_MODEL] = answer.model

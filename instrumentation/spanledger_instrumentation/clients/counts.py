@@ -20,6 +20,11 @@ def number(block: Mapping[str, Any], *keys: str) -> int | None:
     return None
 
 
+def digits(value: object) -> int | None:
+    """A count in a header."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16 else None
+
+
 def reported(block: Mapping[str, Any]) -> int | None:
     """The cost that the provider or a gateway tells, in nano-USD.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spanledger.usage import Usage
-from spanledger_instrumentation.clients.counts import number, usable
+from spanledger_instrumentation.clients.counts import digits, number, usable
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 from spanledger_instrumentation.dialects.reading import Dialect, Seen
 from spanledger_instrumentation.openai.usage import read_usage
@@ -82,16 +82,12 @@ def tgi_usage(block: Mapping[str, Any]) -> Usage | None:
     tokens_in = number(block, "input_length", "prefill")
     tokens_out = number(block, "generated_tokens")
     if tokens_in is None:
-        tokens_in = _header(block.get("x-prompt-tokens"))
+        tokens_in = digits(block.get("x-prompt-tokens"))
     if tokens_out is None:
-        tokens_out = _header(block.get("x-generated-tokens"))
+        tokens_out = digits(block.get("x-generated-tokens"))
     if tokens_in is None and tokens_out is None:
         return None
     return usable(Usage(input=tokens_in or 0, output=tokens_out or 0))
-
-
-def _header(value: object) -> int | None:
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16 else None
 
 
 def note_tgi(seen: Seen, found: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from spanledger_instrumentation.clients.answers import ProviderError, finish, va
 from spanledger_instrumentation.clients.estimates import BYTES_PER_TOKEN, estimated, texts
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 from spanledger_instrumentation.openai import content
+from spanledger_instrumentation.openai.bound import one_pass
 from spanledger_instrumentation.openai.request import Api, wants_json
 from spanledger_instrumentation.openai.units import with_search, with_tools
 from spanledger_instrumentation.openai.usage import read_usage
@@ -60,7 +61,11 @@ class PlainReader:
             error = ProviderError(reported or status, text(reported.get("code")) or str(status))
         elif usage is None and status not in PENDING:
             usage = self._estimate(found)
-        return Answer(usage, model, text(found.get("service_tier")), attributes, error)
+        told = text(found.get("service_tier"))
+        return Answer(usage, model, told, attributes, error, lambda: self._instead(found))
+
+    def _instead(self, found: dict[str, Any]) -> Usage | None:
+        return self._estimate(found) if one_pass(self._api, self._body) else None
 
     def _estimate(self, found: dict[str, Any]) -> Usage:
         said = [said_by(choice) for choice in mappings(found.get("choices"))]

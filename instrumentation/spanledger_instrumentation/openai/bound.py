@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from spanledger.bound import Bound
+from spanledger_instrumentation.clients.estimates import cap
+from spanledger_instrumentation.clients.shapes import mapping, mappings
 from spanledger_instrumentation.openai.request import Api
-from spanledger_instrumentation.openai.shapes import mapping, mappings
-from spanledger_instrumentation.openai.usage import cap
 
 #: What the completions API writes where no cap is given (platform.openai.com, "Create completion", `max_tokens`).
 LEGACY_CAP = 16
@@ -33,6 +33,12 @@ _MANY_INPUTS = frozenset({"embeddings", "completions", "moderations"})
 def size(body: Mapping[str, Any]) -> int:
     """Bytes of a body before it is sent, as JSON that escapes nothing it need not."""
     return len(json.dumps(body, ensure_ascii=False, default=str).encode("utf-8", "replace"))
+
+
+def one_pass(api: Api, body: Mapping[str, Any]) -> bool:
+    """Whether the model reads one prompt, once, and writes one answer: only then its window bounds the sums."""
+    found = bound(api, body, None)
+    return api in ("chat", "responses") and (found.passes, found.choices, found.several) == (1, 1, False)
 
 
 def bound(api: Api, body: Mapping[str, Any], bytes_sent: int | None) -> Bound:

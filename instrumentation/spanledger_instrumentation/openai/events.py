@@ -18,6 +18,7 @@ from spanledger_instrumentation.clients.estimates import estimated, texts, token
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 from spanledger_instrumentation.openai import content
 from spanledger_instrumentation.openai.answer import PlainReader, said_by
+from spanledger_instrumentation.openai.bound import one_pass
 from spanledger_instrumentation.openai.request import wants_json
 from spanledger_instrumentation.openai.units import with_search, with_tools
 from spanledger_instrumentation.openai.usage import read_usage
@@ -137,7 +138,11 @@ class ChatEvents:
         usage = self._told()
         if usage is None:
             usage = estimated(self._body, self._seen(), 0.0, given_up=False)
-        return Answer(usage, text(self._head.get("model")), text(self._head.get("service_tier")), self._attributes())
+        model, tier = text(self._head.get("model")), text(self._head.get("service_tier"))
+        return Answer(usage, model, tier, self._attributes(), None, self._instead)
+
+    def _instead(self) -> Usage | None:
+        return estimated(self._body, self._seen(), 0.0, given_up=False) if one_pass("chat", self._body) else None
 
     def partial(self, elapsed: float) -> Answer:
         """What a stream said that was given up."""
