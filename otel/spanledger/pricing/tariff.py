@@ -5,9 +5,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
+from time import time as seconds
 
 from spanledger.pricing.limits import UNKNOWN, Limits
 from spanledger.pricing.rates import Rates
+
+#: The ordinal of the first of January 1970, and the seconds of a day.
+_EPOCH, _DAY = date(1970, 1, 1).toordinal(), 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,9 @@ class Tariff:
         """The rates at a moment; without time zone it is UTC, None is now."""
         if len(self.rates) == 1:
             return self.rates[0]
+        if moment is None and not self.hours:
+            today = date.fromordinal(_EPOCH + int(seconds()) // _DAY)
+            return self.rates[bisect_right(self.days, today)]
         if moment is None:
             moment = datetime.now(UTC)
         elif moment.tzinfo is not None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanledger.pricing.rates import TOKEN_KINDS, Rates, complete
-from spanledger.usage import Usage
+from spanledger.usage import Units, Usage
 
 #: Every kind at a price that no other kind and no sum of few others has, in pico-USD.
 DISTINCT = Rates(
@@ -157,6 +157,21 @@ def test_a_cost_is_a_whole_number_of_nano_usd_rounded_up_once(rates: Rates, usag
 )
 def test_a_contradictory_usage_has_a_cost_that_is_not_negative(rates: Rates, usage: Usage) -> None:
     assert rates.nano(usage.checked()) >= 0
+
+
+@given(rates(), counts, counts, st.integers(-2, 2_000_000), st.integers(-2, 2_000_000), st.integers(-2, 2_000_000))
+def test_text_alone_costs_the_same_on_the_short_way(
+    rates: Rates, into: int, out: int, read: int, write: int, thought: int
+) -> None:
+    usage = Usage(input=into, output=out, cache_read=read, cache_write=write, reasoning=thought)
+    assert rates.text_nano(usage) == (None if usage.flagged().suspect else rates.nano(usage))
+
+
+def test_the_short_way_is_for_text_alone() -> None:
+    assert DISTINCT.text_nano(Usage(input=5, input_audio=1)) is None
+    assert DISTINCT.text_nano(Usage(input=5, web_searches=1)) is None
+    assert DISTINCT.text_nano(Usage(input=5, units=Units(pages=1))) is None
+    assert replace(DISTINCT, per_token=False).text_nano(Usage(input=5)) is None
 
 
 def test_a_tenth_of_a_nano_usd_is_rounded_up() -> None:
