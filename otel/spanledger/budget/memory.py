@@ -11,9 +11,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from spanledger.budget import forks
-from spanledger.budget.rows import Rows
+from spanledger.budget.rows import Row, Rows
 from spanledger.budget.standing import crossed, denials, owner
 from spanledger.budget.store import Claim, Counter, Denied, Entry, Figures, Gap, Hold, Settled, worst
+
+_SETTLED = Settled()
+_OVER = Settled(first=False)
 
 
 class MemoryStore:
@@ -40,9 +43,10 @@ class MemoryStore:
             self._books.expire(now)
             if self._books.find(hold):
                 return None
-            if refusals := denials(claims, self._books.rows):
-                return self._refused(claims, refusals, now)
-            self._books.take(hold, claims, now, now + ttl)
+            rows = self._books.of(claims)
+            if refusals := denials(claims, rows, self._books.rows):
+                return self._refused(claims, rows, refusals, now)
+            self._books.take(hold, claims, rows, now, now + ttl)
             return None
 
     def settle(self, hold: str, claims: Sequence[Claim], actual: Sequence[int]) -> Settled:
@@ -50,13 +54,15 @@ class MemoryStore:
         with self._lock:
             now, held = self._clock(), self._books.find(hold)
             if held is None:
-                self._books.book(hold, claims, actual, now)
-                return Settled(crossed=crossed(claims, self._books.rows))
-            if held.state in ("settled", "released"):
-                return Settled(first=False)
-            late = held.state == "expired"
-            self._books.end(hold, "settled", actual, now)
-            return Settled(late=late, crossed=crossed(claims, self._books.rows))
+                held = self._books.book(hold, claims, actual, now)
+                late = False
+            elif held.state in ("settled", "released"):
+                return _OVER
+            else:
+                late = held.state == "expired"
+                self._books.end(hold, "settled", actual, now)
+            due = crossed(claims, held.rows, self._books.rows)
+            return Settled(late=late, crossed=due) if late or due else _SETTLED
 
     def release(self, hold: str) -> None:
         """End a hold and charge nothing."""
@@ -68,8 +74,9 @@ class MemoryStore:
         """Hold more, for longer."""
         with self._lock:
             now = self._clock()
-            if refusals := denials(claims, self._books.rows):
-                return self._refused(claims, refusals, now)
+            rows = self._books.of(claims)
+            if refusals := denials(claims, rows, self._books.rows):
+                return self._refused(claims, rows, refusals, now)
             self._books.add(hold, claims, now, now + ttl)
             return None
 
@@ -104,7 +111,7 @@ class MemoryStore:
                     held.expires,
                     self._owner,
                     held.state,
-                    None if held.state == "open" else tuple(held.charged),
+                    held.charged,
                 )
                 for hold, held in found
             ]
@@ -112,25 +119,28 @@ class MemoryStore:
     def raise_limit(self, counter: Counter, limit: int, *, reason: str, who: str) -> None:
         """Let another limit win, and end a halt."""
         with self._lock:
-            row = self._books.row(counter, self._clock())
+            now = self._clock()
+            row = self._books.row(counter, now)
             row.limit, row.halted = limit, False
-            self._audit.append(Entry(row.touched, counter, "raise", limit, reason, who))
+            self._audit.append(Entry(now, counter, "raise", limit, reason, who))
 
     def reset(self, counter: Counter, *, reason: str, who: str) -> None:
         """Let the configured limit hold again, and end a halt."""
         with self._lock:
-            row = self._books.row(counter, self._clock())
+            now = self._clock()
+            row = self._books.row(counter, now)
             row.limit, row.halted = None, False
-            self._audit.append(Entry(row.touched, counter, "reset", None, reason, who))
+            self._audit.append(Entry(now, counter, "reset", None, reason, who))
 
     def adjust(self, counter: Counter, delta: int, *, reason: str, who: str) -> None:
         """Correct what was spent; the audit has what the correction came to."""
         with self._lock:
-            row = self._books.row(counter, self._clock())
+            now = self._clock()
+            row = self._books.row(counter, now)
             done = max(delta, -row.committed)
             row.committed += done
             row.base += done
-            self._audit.append(Entry(row.touched, counter, "adjust", done, reason, who))
+            self._audit.append(Entry(now, counter, "adjust", done, reason, who))
 
     def audit(self) -> Iterable[Entry]:
         """Every change by hand, and every halt."""
@@ -159,11 +169,14 @@ class MemoryStore:
         self._owner = owner()
         self._lock.release()
 
-    def _refused(self, claims: Sequence[Claim], refusals: Sequence[Denied], now: float) -> Denied | None:
+    def _refused(
+        self, claims: Sequence[Claim], rows: Sequence[Row], refusals: Sequence[Denied], now: float
+    ) -> Denied | None:
         for denied in refusals:
-            row = self._books.row(claims[denied.index].counter, now)
+            counter = claims[denied.index].counter
+            row = self._books.touch(counter, rows[denied.index], now)
             row.refused += 1
             if denied.halted and not row.halted:
                 row.halted = True
-                self._audit.append(Entry(now, claims[denied.index].counter, "halt", None, denied.kind, self._owner))
+                self._audit.append(Entry(now, counter, "halt", None, denied.kind, self._owner))
         return worst(refusals)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,11 +18,11 @@ KEPT = 1024
 
 @dataclass(slots=True)
 class Row(Standing):
-    """A counter. `base` is what was committed by hand, and by holds that are forgotten."""
+    """A counter. `base` is what was committed by hand, and by holds that are forgotten; `touched` when, if ever."""
 
     refused: int = 0
     base: int = 0
-    touched: float = 0.0
+    touched: float | None = None
 
     def figures(self) -> Figures:
         """As others see it."""
@@ -30,14 +31,19 @@ class Row(Standing):
 
 @dataclass(slots=True)
 class Held:
-    """A hold, with the rows of its counters at hand. `charged` is all 0 while it is open."""
+    """A hold, with the rows of its counters at hand. `charged` is None while it is open."""
 
-    counters: list[Counter]
+    claims: tuple[Claim, ...]
     rows: list[Row]
     amounts: list[int]
-    charged: list[int]
     expires: float
     state: HoldState = "open"
+    charged: tuple[int, ...] | None = None
+
+    @property
+    def counters(self) -> tuple[Counter, ...]:
+        """What it holds of, in the order of rows and amounts."""
+        return tuple(claim.counter for claim in self.claims)
 
 
 class Rows:
@@ -48,57 +54,58 @@ class Rows:
         self.open: dict[str, Held] = {}
         self.lapsed: dict[str, Held] = {}
         self.over: dict[str, Held] = {}
+        self._ended: deque[str] = deque()
         self._due = math.inf
         self._sweep_at = KEPT
 
-    def row(self, counter: Counter, now: float) -> Row:
-        """The row of a counter that is about to be changed."""
-        if (row := self.rows.get(counter)) is None:
-            if len(self.rows) >= self._sweep_at:
-                self._sweep(now)
-            row = self.rows[counter] = Row()
+    def of(self, claims: Sequence[Claim]) -> list[Row]:
+        """The rows of these claims, to be looked at: new ones are not kept yet."""
+        rows = self.rows
+        return [rows.get(claim.counter) or Row() for claim in claims]
+
+    def touch(self, counter: Counter, row: Row, now: float) -> Row:
+        """Keep a row that is about to be changed."""
+        if row.touched is None:
+            self.rows[counter] = row
         row.touched = now
         return row
+
+    def row(self, counter: Counter, now: float) -> Row:
+        """The row of a counter that is about to be changed."""
+        return self.touch(counter, self.rows.get(counter) or Row(), now)
 
     def find(self, hold: str) -> Held | None:
         """A hold, whatever became of it."""
         return self.open.get(hold) or self.lapsed.get(hold) or self.over.get(hold)
 
-    def take(self, hold: str, claims: Sequence[Claim], now: float, expires: float) -> None:
-        """Open a hold."""
-        amounts = [claim.amount for claim in claims]
-        held = self._blank(claims, amounts, now, expires)
-        for row, amount in zip(held.rows, amounts, strict=True):
-            row.held += amount
-        self.open[hold] = held
-        self._due = min(self._due, expires)
+    def take(self, hold: str, claims: Sequence[Claim], rows: list[Row], now: float, expires: float) -> None:
+        """Open a hold on the rows of these claims."""
+        self.open[hold] = Held(tuple(claims), rows, self._hold(rows, claims, now, expires), expires)
 
     def add(self, hold: str, claims: Sequence[Claim], now: float, expires: float) -> None:
         """Put more into an open hold; into one that expired, the charge grows."""
-        held = self.find(hold)
-        if held is None:
-            self.take(hold, claims, now, expires)
+        if (held := self.find(hold)) is None:
+            self.take(hold, claims, self.of(claims), now, expires)
         elif held.state == "open":
-            for place, (row, claim) in enumerate(zip(held.rows, claims, strict=True)):
-                row.held += claim.amount
-                row.touched = now
-                held.amounts[place] += claim.amount
+            more = self._hold(held.rows, claims, now, expires)
+            held.amounts = [had + amount for had, amount in zip(held.amounts, more, strict=True)]
             held.expires = expires
-            self._due = min(self._due, expires)
         elif held.state == "expired":
-            self._charge(held, [had + claim.amount for had, claim in zip(held.charged, claims, strict=True)], now)
+            charged = held.charged or held.amounts
+            self._charge(held, [had + claim.amount for had, claim in zip(charged, claims, strict=True)], now)
 
     def end(self, hold: str, state: Literal["settled", "released"], charged: Sequence[int], now: float) -> None:
         """End a hold that is open or has expired."""
-        if held := self.open.pop(hold, None):
-            _give_back(held)
-        else:
-            held = self.lapsed.pop(hold)
-        self._close(hold, held, state, charged, now)
+        held = self.open.pop(hold, None) or self.lapsed.pop(hold)
+        self._charge(held, charged, now)
+        self._close(hold, held, state, now)
 
-    def book(self, hold: str, claims: Sequence[Claim], charged: Sequence[int], now: float) -> None:
+    def book(self, hold: str, claims: Sequence[Claim], charged: Sequence[int], now: float) -> Held:
         """Charge what an unknown hold has used."""
-        self._close(hold, self._blank(claims, [0] * len(claims), now, now), "settled", charged, now)
+        held = Held(tuple(claims), [self.row(claim.counter, now) for claim in claims], [0] * len(claims), now)
+        self._charge(held, charged, now)
+        self._close(hold, held, "settled", now)
+        return held
 
     def expire(self, now: float) -> int:
         """Charge the open holds whose time is over; how many there were."""
@@ -107,7 +114,6 @@ class Rows:
         ended = [hold for hold, held in self.open.items() if held.expires <= now]
         for hold in ended:
             held = self.lapsed[hold] = self.open.pop(hold)
-            _give_back(held)
             held.state = "expired"
             self._charge(held, held.amounts, now)
         self._due = min((held.expires for held in self.open.values()), default=math.inf)
@@ -116,59 +122,68 @@ class Rows:
     def drop_open(self) -> None:
         """Forget the open holds as if they had never been."""
         for held in self.open.values():
-            _give_back(held)
+            for row, amount in zip(held.rows, held.amounts, strict=True):
+                row.held -= amount
         self.open.clear()
-        self._due = math.inf
 
     def gaps(self) -> Iterator[Gap]:
         """Where the rows are not what holds and base add up to."""
         committed = {counter: row.base for counter, row in self.rows.items()}
         held = dict.fromkeys(self.rows, 0)
         for one in (*self.open.values(), *self.lapsed.values(), *self.over.values()):
-            for counter, amount, charged in zip(one.counters, one.amounts, one.charged, strict=True):
-                committed[counter] = committed.get(counter, 0) + charged
-                held[counter] = held.get(counter, 0) + (amount if one.state == "open" else 0)
-        for counter, journal in committed.items():
-            row = self.rows.get(counter, Row())
-            if row.committed != journal:
-                yield Gap(counter, "committed", row.committed, journal)
+            figure, amounts = (held, one.amounts) if one.charged is None else (committed, one.charged)
+            for counter, amount in zip(one.counters, amounts, strict=True):
+                figure[counter] += amount
+        for counter, row in self.rows.items():
+            if row.committed != committed[counter]:
+                yield Gap(counter, "committed", row.committed, committed[counter])
             if row.held != held[counter]:
                 yield Gap(counter, "held", row.held, held[counter])
 
-    def _blank(self, claims: Sequence[Claim], amounts: list[int], now: float, expires: float) -> Held:
-        counters = [claim.counter for claim in claims]
-        return Held(counters, [self.row(counter, now) for counter in counters], amounts, [0] * len(counters), expires)
+    def _hold(self, rows: list[Row], claims: Sequence[Claim], now: float, expires: float) -> list[int]:
+        amounts = []
+        for row, claim in zip(rows, claims, strict=True):
+            if row.touched is None:
+                self.touch(claim.counter, row, now)
+            row.held += claim.amount
+            amounts.append(claim.amount)
+        self._due = min(self._due, expires)
+        return amounts
 
     def _charge(self, held: Held, charged: Sequence[int], now: float) -> None:
-        for row, was, amount in zip(held.rows, held.charged, charged, strict=True):
-            row.committed += amount - was
-            row.touched = now
-        held.charged = list(charged)
+        """Charge, in place of what is held or was charged before."""
+        if held.charged is None:
+            for row, amount, charge in zip(held.rows, held.amounts, charged, strict=True):
+                row.held -= amount
+                row.committed += charge
+                row.touched = now
+        else:
+            for row, was, charge in zip(held.rows, held.charged, charged, strict=True):
+                row.committed += charge - was
+                row.touched = now
+        held.charged = tuple(charged)
 
-    def _close(
-        self, hold: str, held: Held, state: Literal["settled", "released"], charged: Sequence[int], now: float
-    ) -> None:
-        self._charge(held, charged, now)
+    def _close(self, hold: str, held: Held, state: Literal["settled", "released"], now: float) -> None:
         held.state = state
         self.over[hold] = held
-        if len(self.over) > KEPT:
-            self._forget(self.over.pop(next(iter(self.over))))
-
-    def _forget(self, held: Held) -> None:
-        for row, charged in zip(held.rows, held.charged, strict=True):
-            row.base += charged
+        self._ended.append(hold)
+        if len(self._ended) > KEPT:
+            _forget(self.over.pop(self._ended.popleft()))
+        if len(self.rows) > self._sweep_at:
+            self._sweep(now)
 
     def _sweep(self, now: float) -> None:
         """Forget counters that are past; rare enough to cost next to nothing for each call."""
-        while self.over:
-            self._forget(self.over.popitem()[1])
-        in_use = {counter for held in (*self.open.values(), *self.lapsed.values()) for counter in held.counters}
+        for hold in [hold for hold, held in self.lapsed.items() if now - held.expires > DAY]:
+            _forget(self.lapsed.pop(hold))
+        kept = (*self.open.values(), *self.lapsed.values(), *self.over.values())
+        in_use = {counter for held in kept for counter in held.counters}
         for counter, row in list(self.rows.items()):
-            if counter not in in_use and past(counter, now - row.touched, runs=DAY):
+            if counter not in in_use and past(counter, now - (row.touched or now), runs=DAY):
                 del self.rows[counter]
         self._sweep_at = 2 * len(self.rows) + KEPT
 
 
-def _give_back(held: Held) -> None:
-    for row, amount in zip(held.rows, held.amounts, strict=True):
-        row.held -= amount
+def _forget(held: Held) -> None:
+    for row, charged in zip(held.rows, held.charged or (), strict=True):
+        row.base += charged

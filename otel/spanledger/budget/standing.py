@@ -21,39 +21,45 @@ class Standing:
     warned: int = -1
 
 
-NOTHING_YET = Standing()
+def denials(claims: Sequence[Claim], own: Sequence[Standing], others: Mapping[Counter, Standing]) -> list[Denied]:
+    """The refusal of every claim that does not fit; empty where all of them do.
 
-
-def denials(claims: Sequence[Claim], standings: Mapping[Counter, Standing]) -> list[Denied]:
-    """The refusal of every claim that does not fit; empty where all of them do."""
+    `own` are the standings of the claims' counters, in their order; `others` has those that claims name in `also`.
+    """
     found = []
     for index, claim in enumerate(claims):
-        own = standings.get(claim.counter, NOTHING_YET)
-        committed, held = own.committed, own.held
+        standing = own[index]
+        committed, held = standing.committed, standing.held
         for counter in claim.also:
-            if other := standings.get(counter):
+            if other := others.get(counter):
                 committed += other.committed
                 held += other.held
-        if denied := judged(index, claim, committed, held, own.limit, own.halted):
+        denied = judged(index, claim, committed, held, standing.limit, standing.halted)
+        if denied is not None:
             found.append(denied)
     return found
 
 
-def crossed(claims: Sequence[Claim], standings: Mapping[Counter, Standing]) -> tuple[tuple[Counter, int], ...]:
-    """The warnings that what is committed makes due, the lowest first; each is marked as given.
+def crossed(
+    claims: Sequence[Claim], own: Sequence[Standing], others: Mapping[Counter, Standing]
+) -> tuple[tuple[Counter, int], ...]:
+    """The warnings that what is committed makes due; each is marked as given.
 
     What one part of a rolling window warned of, the next parts do not repeat while that part still counts.
     """
     found: list[tuple[Counter, int]] = []
-    for claim in claims:
-        if not claim.warns:
-            continue
-        own = standings[claim.counter]
-        parts = [own, *(standings[counter] for counter in claim.also if counter in standings)]
-        committed, warned = sum(part.committed for part in parts), max(part.warned for part in parts)
-        if due := sorted(amount for amount in claim.warns if warned < amount <= committed):
-            own.warned = due[-1]
-            found += [(claim.counter, amount) for amount in due]
+    for index, claim in enumerate(claims):
+        if claim.warns:
+            standing = own[index]
+            committed, warned = standing.committed, standing.warned
+            for counter in claim.also:
+                if other := others.get(counter):
+                    committed += other.committed
+                    warned = max(warned, other.warned)
+            for amount in claim.warns:
+                if warned < amount <= committed:
+                    standing.warned = max(standing.warned, amount)
+                    found.append((claim.counter, amount))
     return tuple(found)
 
 
