@@ -73,7 +73,9 @@ class MemoryStore:
     def extend(self, hold: str, claims: Sequence[Claim], ttl: float) -> Denied | None:
         """Hold more, for longer."""
         with self._lock:
-            now = self._clock()
+            now, held = self._clock(), self._books.find(hold)
+            if held and held.state in ("settled", "released"):
+                return None
             rows = self._books.of(claims)
             if refusals := denials(claims, rows, self._books.rows):
                 return self._refused(claims, rows, refusals, now)

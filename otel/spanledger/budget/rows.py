@@ -90,7 +90,7 @@ class Rows:
             more = self._hold(held.rows, claims, now, expires)
             held.amounts = [had + amount for had, amount in zip(held.amounts, more, strict=True)]
             held.expires = expires
-        elif held.state == "expired":
+        else:
             charged = held.charged or held.amounts
             self._charge(held, [had + claim.amount for had, claim in zip(charged, claims, strict=True)], now)
 
