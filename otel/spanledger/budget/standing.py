@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from spanledger.budget.store import Claim, Counter, Denied, judged
 
@@ -65,4 +66,9 @@ def crossed(
 
 def owner() -> str:
     """This process, as holds and the audit name it."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    return f"{_host()}:{os.getpid()}"
+
+
+@cache
+def _host() -> str:
+    return socket.gethostname()

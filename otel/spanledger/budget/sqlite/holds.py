@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections import Counter as Sums
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from spanledger.budget.retention import DAY
 from spanledger.budget.store import Counter, Gap, Hold, HoldState
@@ -23,8 +23,7 @@ SELECT EXISTS (SELECT 1 FROM holds WHERE id = ?), EXISTS (SELECT 1 FROM holds WH
 _COLUMNS = "SELECT id, state, owner, expires, counters, amounts, charged FROM holds"
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A hold as it stands in the table, its counters as keys."""
 
     id: str

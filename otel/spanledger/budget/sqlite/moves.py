@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
 
 from spanledger.budget.sqlite import audit, counters, holds
 from spanledger.budget.sqlite.holds import Kept
@@ -29,10 +28,10 @@ def add(connection: sqlite3.Connection, kept: Kept, claims: Sequence[Claim], now
     more = _amounts(claims)
     if kept.charged is None:
         counters.change(connection, [(key, 0, amount) for key, amount in zip(kept.keys, more, strict=True)], now)
-        grown = replace(kept, amounts=_sum(kept.amounts, more), expires=now + ttl)
+        grown = kept._replace(amounts=_sum(kept.amounts, more), expires=now + ttl)
     else:
         counters.change(connection, [(key, amount, 0) for key, amount in zip(kept.keys, more, strict=True)], now)
-        grown = replace(kept, charged=_sum(kept.charged, more))
+        grown = kept._replace(charged=_sum(kept.charged, more))
     holds.write(connection, grown, now)
     return None
 
@@ -44,7 +43,7 @@ def end(connection: sqlite3.Connection, kept: Kept, state: HoldState, charged: S
     else:
         changes = [(key, new - was, 0) for key, new, was in zip(kept.keys, charged, kept.charged, strict=True)]
     counters.change(connection, changes, now)
-    holds.write(connection, replace(kept, state=state, charged=list(charged)), now)
+    holds.write(connection, kept._replace(state=state, charged=list(charged)), now)
 
 
 def expire(connection: sqlite3.Connection, now: float) -> int:
