@@ -22,7 +22,7 @@ FIND = settings(SEARCH, max_examples=400, phases=[Phase.generate], database=None
 
 
 def test_every_store_does_what_the_model_does_and_keeps_the_invariants(factory: Factory) -> None:
-    run_state_machine_as_test(machine(factory), settings=SEARCH)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(machine(factory), settings=SEARCH)
 
 
 class ReleasedAtExpiry(Rows):
@@ -74,4 +74,4 @@ class Twice(MemoryStore):
 def test_a_wrong_policy_is_caught_by_the_same_machine(wrong: type[MemoryStore], compare: bool) -> None:
     made = machine(lambda clock: wrong(clock=clock), compare=compare)
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(made, settings=FIND)  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(made, settings=FIND)

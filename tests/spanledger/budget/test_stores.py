@@ -55,8 +55,14 @@ def test_every_budget_that_refuses_counts_it_and_the_least_hopeful_is_told(store
 
 @pytest.mark.parametrize(
     ("spent", "held", "amount", "kind"),
-    [(10, 0, 1, "exhausted"), (10, 0, 0, "exhausted"), (0, 0, 11, "too_large"), (2, 6, 8, "in_flight"), (4, 0, 8, "insufficient")],
-)  # fmt: skip
+    [
+        (10, 0, 1, "exhausted"),
+        (10, 0, 0, "exhausted"),
+        (0, 0, 11, "too_large"),
+        (2, 6, 8, "in_flight"),
+        (4, 0, 8, "insufficient"),
+    ],
+)
 def test_a_refusal_says_what_kind_it_is(store: Store, spent: int, held: int, amount: int, kind: str) -> None:
     store.settle("before", [claim(0)], [spent])
     store.reserve("held", [claim(held)], 60)
