@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import islice
 
 from spanledger.budget.retention import DAY, past
 from spanledger.budget.standing import Standing
@@ -24,6 +26,9 @@ ON CONFLICT (key) DO UPDATE SET raised = ?2, halted = 0, touched = ?3"""
 _REFUSE = """
 INSERT INTO counters (key, refused, halted, touched) VALUES (?1, 1, ?2, ?3)
 ON CONFLICT (key) DO UPDATE SET refused = refused + 1, halted = max(halted, ?2), touched = ?3"""
+_STANDING = "SELECT key, committed, held, raised, halted, warned FROM counters WHERE key = ?"
+#: SQLite takes 500 parts of a compound statement.
+_AT_ONCE = 100
 _FIGURES = "SELECT key, committed, held, raised, halted, refused FROM counters"
 
 
@@ -33,16 +38,21 @@ def standings(connection: sqlite3.Connection, claims: Sequence[Claim]) -> dict[C
     for claim in claims:
         if claim.also:
             wanted.update({counter.key: counter for counter in claim.also})
-    rows = connection.execute(
-        "SELECT key, committed, held, raised, halted, warned FROM counters WHERE key IN (%s)"  # noqa: S608, UP031
-        % ",".join("?" * len(wanted)),
-        tuple(wanted),
-    )
-    found = {wanted[row[0]]: Standing(row[1], row[2], row[3], bool(row[4]), row[5]) for row in rows}
+    found = {}
+    keys = iter(wanted)
+    while some := tuple(islice(keys, _AT_ONCE)):
+        for row in connection.execute(_asked(len(some)), some):
+            found[wanted[row[0]]] = Standing(row[1], row[2], row[3], bool(row[4]), row[5])
     for claim in claims:
         if claim.counter not in found:
             found[claim.counter] = Standing()
     return found
+
+
+@cache
+def _asked(number: int) -> str:
+    """So many look-ups in one statement; `IN` would sort the keys first and takes twice as long."""
+    return " UNION ALL ".join([_STANDING] * number)
 
 
 def change(connection: sqlite3.Connection, rows: Iterable[tuple[str, int, int]], now: float) -> None:
