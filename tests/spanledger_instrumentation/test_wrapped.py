@@ -1,4 +1,4 @@
-"""What an app does with functions that we have wrapped: it copies them, pickles them, turns their holders into dicts."""
+"""What apps do with functions that we have wrapped: they copy them, pickle them, turn their holders into dicts."""
 
 from __future__ import annotations
 
