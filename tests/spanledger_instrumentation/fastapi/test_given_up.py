@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
+from openai.types.chat import ChatCompletionChunk
 from tests.support.telemetry import Telemetry
 
 from provider import Provider
@@ -48,11 +49,15 @@ def _let_go(telemetry: Telemetry) -> None:
         time.sleep(0.02)
 
 
+def _text(chunk: ChatCompletionChunk) -> bytes:
+    return (chunk.choices[0].delta.content or "").encode()
+
+
 def _sync(provider: Provider, key: str) -> StreamingResponse:
     def body() -> Iterator[bytes]:
         client = openai.OpenAI(base_url=provider.base_url, api_key=key, max_retries=0)
-        for _ in client.chat.completions.create(**ASKED):
-            yield b"x"
+        for chunk in client.chat.completions.create(**ASKED):
+            yield _text(chunk)
 
     return StreamingResponse(body())
 
@@ -60,8 +65,8 @@ def _sync(provider: Provider, key: str) -> StreamingResponse:
 def _async(provider: Provider, key: str) -> StreamingResponse:
     async def body() -> AsyncIterator[bytes]:
         client = openai.AsyncOpenAI(base_url=provider.base_url, api_key=key, max_retries=0)
-        async for _ in await client.chat.completions.create(**ASKED):
-            yield b"x"
+        async for chunk in await client.chat.completions.create(**ASKED):
+            yield _text(chunk)
 
     return StreamingResponse(body())
 
@@ -78,7 +83,7 @@ def test_a_call_whose_reader_went_away_is_estimated_and_paid_by_the_tenant_of_th
         return response
 
     with _served(app) as url, httpx.stream("GET", url, headers={"x-tenant-id": "acme"}) as response:
-        next(response.iter_raw())
+        next(response.iter_bytes(1))
         response.close()
         _let_go(metered)
         said = metered.attributes
