@@ -59,6 +59,10 @@ class Answer:
     """What the provider says went wrong, in an answer that HTTP calls a success."""
     instead: Callable[[], Usage | None] | None = field(default=None, compare=False)
     """Estimates the usage, in case that the one told is more than the model can take and give; None where it may be."""
+    parts: tuple[Usage, ...] = ()
+    """The usages that `usage` is the sum of, where they are priced one by one: the requests of a batch."""
+    beside: tuple[Answer, ...] = ()
+    """What other models did on the way, asked by the provider itself; each becomes a call of its own below this."""
 
 
 NOTHING = Answer()
@@ -249,8 +253,28 @@ class Call:
         self.span.set_attributes(found)
         facts = self._facts(answer, price, duration, error_type)
         self._calls.lineage.metered(self.span.get_span_context().span_id, facts)
+        for other in answer.beside:
+            self._beside(other)
+
+    def _beside(self, answer: Answer) -> None:
+        """Meter what another model did on the way, below this call and for whoever pays for it."""
+        here = self.active()
+        try:
+            request = replace(self.request, model=answer.model, stream=False, tier=None, attributes={}, links=())
+            call = self._calls.start(request, self.payer)
+        finally:
+            here.release()
+        call.succeed(answer)
 
     def _price(self, usage: Usage, answer: Answer) -> Price | None:
+        if not answer.parts:
+            return self._price_of(usage, answer)
+        prices = [price for part in answer.parts if (price := self._price_of(part, answer)) is not None]
+        if len(prices) < len(answer.parts):
+            return None
+        return Price(sum(price.nano_usd for price in prices), prices[0].version, prices[0].source)
+
+    def _price_of(self, usage: Usage, answer: Answer) -> Price | None:
         model = answer.model or self.request.model
         if model is None:
             return None

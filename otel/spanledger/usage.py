@@ -110,6 +110,15 @@ class Usage:
         """Input and output together."""
         return self.input + self.output
 
+    def __add__(self, other: Usage) -> Usage:
+        """Both together. A cost that the provider told is one only if it told that of both."""
+        counts: dict[str, Any] = {name: getattr(self, name) + getattr(other, name) for name in _COUNTS}
+        told = None
+        if self.reported_nano_usd is not None and other.reported_nano_usd is not None:
+            told = self.reported_nano_usd + other.reported_nano_usd
+        estimated, suspect = self.estimated or other.estimated, self.suspect or other.suspect
+        return Usage(**counts, reported_nano_usd=told, estimated=estimated, suspect=suspect)
+
     def flagged(self) -> Usage:
         """The provider's own counts, flagged suspect where they contradict each other; negative ones count as 0."""
         counts = _counts(self)
