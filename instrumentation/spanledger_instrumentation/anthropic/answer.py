@@ -51,7 +51,7 @@ class PlainReader:
         told = found.get("usage")
         usage = read_usage(told)
         if usage is None:
-            usage = estimated(self._body, tokens(list(texts(said(found)))), 0.0, given_up=False)
+            usage = estimated(self._body, tokens(list(texts(list(said(found))))), 0.0, given_up=False)
         return answer(usage, found, told, self._attributes(found))
 
     def partial(self, elapsed: float) -> Answer:
