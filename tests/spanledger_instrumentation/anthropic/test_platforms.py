@@ -107,13 +107,13 @@ def test_frames_may_be_cut_between_any_two_bytes(
     asked = {"max_tokens": 9, "messages": said("<<input=100 output=3>> Hello")}
     body = http.post(path, headers={"authorization": f"Bearer {key}"}, json=asked).content
     kind = {"content-type": "application/vnd.amazon.eventstream"}
-    cuts = iter(range(1, len(body), 3))
+    cuts = iter(range(1, len(body), 11))
     handler = lambda _: httpx2.Response(200, headers=kind, stream=Cut(body, next(cuts)))  # noqa: E731
     client = bedrock(provider, key, httpx2.Client(transport=httpx2.MockTransport(handler)))
-    for _ in range(1, len(body), 3):
+    for _ in range(1, len(body), 11):
         list(client.messages.create(model=BEDROCK, max_tokens=9, messages=said(), stream=True))
     found = metered.said
-    assert len(found) == len(range(1, len(body), 3))
+    assert len(found) == len(range(1, len(body), 11))
     assert {said[names.GEN_AI_USAGE_INPUT_TOKENS] for said in found} == {100}
     assert {said[names.GEN_AI_USAGE_OUTPUT_TOKENS] for said in found} == {3}
 
