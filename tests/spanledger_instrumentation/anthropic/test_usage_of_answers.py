@@ -188,3 +188,17 @@ def test_content_is_on_the_span_for_those_who_ask_for_it(stream: bool) -> None:
     )
     assert found[names.SPANLEDGER_RESPONSE_TOOL_CALLS] == ("weather",)
     assert found[names.GEN_AI_RESPONSE_MODEL] == DATED
+
+
+def test_a_reading_that_the_model_has_no_room_for_is_replaced_by_an_estimate(metered: Telemetry) -> None:
+    ask(message(usage={"input_tokens": 50_000_000, "output_tokens": 1}))
+    found = metered.attributes
+    assert found[names.SPANLEDGER_USAGE_SUSPECT] is True
+    assert found[names.SPANLEDGER_USAGE_ESTIMATED] is True
+    assert found[names.GEN_AI_USAGE_INPUT_TOKENS] == 11
+
+
+def test_a_message_that_took_several_passes_may_have_used_more_than_the_window(metered: Telemetry) -> None:
+    steps = [{"type": "message", "input_tokens": 180_000, "output_tokens": 1}] * 9
+    ask(message(usage={"input_tokens": 1_620_000, "output_tokens": 9, "iterations": steps}))
+    assert metered.attributes[names.GEN_AI_USAGE_INPUT_TOKENS] == 1_620_000
