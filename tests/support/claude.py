@@ -10,7 +10,6 @@ from typing import Any
 import anthropic
 import httpx2
 from anthropic import AsyncAnthropic
-from anthropic.types import MessageParam
 from tests.support.scripted import Handler, Pieces
 
 from provider import Provider
@@ -34,12 +33,12 @@ BLOCK = {
 WORDS = ("Hello", " there", ",", " “wörld” ☃\n\n")
 
 
-def said(text: str = f"{USAGE} Hello") -> list[MessageParam]:
+def said(text: str = f"{USAGE} Hello") -> list[Any]:
     """One message of a user."""
     return [{"role": "user", "content": text}]
 
 
-def fault(name: str, text: str = "Hello there, how do you do?") -> list[MessageParam]:
+def fault(name: str, text: str = "Hello there, how do you do?") -> list[Any]:
     """A message that makes the provider fail in a certain way."""
     return said(f"<<fault={name}>> {text}")
 

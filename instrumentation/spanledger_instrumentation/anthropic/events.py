@@ -102,7 +102,10 @@ class MessageEvents:
             attributes |= schema(attributes, "".join(self._pieces()))
         if self._capture:
             attributes |= content.streamed(self._events(), stopped(self._message) or "error")
-        return answer(usage, self._message, self._usage, attributes)
+        return answer(usage, self._message, self._usage, attributes, self._estimate)
+
+    def _estimate(self) -> Usage:
+        return estimated(self._body, tokens(self._pieces()), 0.0, given_up=False)
 
     def _events(self) -> list[dict[str, Any]]:
         return [found for raw in self._blocks if (found := payload(raw))]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from spanledger.usage import Usage, count
+from spanledger.usage import NO_UNITS, Units, Usage, count
 from spanledger_instrumentation.clients.counts import number, reported
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 
@@ -77,6 +77,7 @@ def _counts(block: Mapping[str, Any]) -> Usage:
         cache_write_long=long,
         reasoning=count(details.get("thinking_tokens")),
         web_searches=count(tools.get("web_search_requests")),
+        units=Units(web_fetches=count(tools.get("web_fetch_requests"))) if tools else NO_UNITS,
         reported_nano_usd=reported(block),
         suspect=uncached < 0 or (told is not None and by_life > told),
     )

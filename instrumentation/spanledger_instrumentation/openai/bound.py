@@ -30,6 +30,12 @@ _OWN_TOOLS = frozenset({"function", "custom", "local_shell", "apply_patch"})
 _MANY_INPUTS = frozenset({"embeddings", "completions", "moderations"})
 
 
+def one_pass(api: Api, body: Mapping[str, Any]) -> bool:
+    """Whether the model reads one prompt, once, and writes one answer: only then its window bounds the sums."""
+    found = bound(api, body, None)
+    return api in ("chat", "responses") and (found.passes, found.choices, found.several) == (1, 1, False)
+
+
 def bound(api: Api, body: Mapping[str, Any], bytes_sent: int | None) -> Bound:
     """The worst case of a request whose body has so many bytes."""
     if api in ("embeddings", "moderations"):

@@ -39,42 +39,39 @@ class MemoryStore:
     def reserve(self, hold: str, claims: Sequence[Claim], ttl: float) -> Denied | None:
         """Take a hold of all claims or of none."""
         with self._lock:
-            now = self._clock()
-            self._books.expire(now)
-            if self._books.find(hold):
+            now, books = self._clock(), self._books
+            books.expire(now)
+            if hold in books.open or hold in books.lapsed or hold in books.over:
                 return None
-            rows = self._books.of(claims)
-            if refusals := denials(claims, rows, self._books.rows):
+            rows = books.of(claims)
+            if refusals := denials(claims, rows, books.rows):
                 return self._refused(claims, rows, refusals, now)
-            self._books.take(hold, claims, rows, now, now + ttl)
+            books.take(hold, claims, rows, now, now + ttl)
             return None
 
     def settle(self, hold: str, claims: Sequence[Claim], actual: Sequence[int]) -> Settled:
         """End a hold and charge what was used."""
         with self._lock:
-            now, held = self._clock(), self._books.find(hold)
-            if held is None:
-                held = self._books.book(hold, claims, actual, now)
-                late = False
-            elif held.state in ("settled", "released"):
+            now, books = self._clock(), self._books
+            if hold in books.over:
                 return _OVER
-            else:
-                late = held.state == "expired"
-                self._books.end(hold, "settled", actual, now)
-            due = crossed(claims, held.rows, self._books.rows)
+            late = hold in books.lapsed
+            known = late or hold in books.open
+            rows = books.end(hold, actual, now) if known else books.book(hold, claims, actual, now)
+            due = crossed(claims, rows, books.rows)
             return Settled(late=late, crossed=due) if late or due else _SETTLED
 
     def release(self, hold: str) -> None:
         """End a hold and charge nothing."""
         with self._lock:
             if held := self._books.open.get(hold):
-                self._books.end(hold, "released", [0] * len(held.amounts), self._clock())
+                self._books.end(hold, [0] * len(held.amounts), self._clock())
 
     def extend(self, hold: str, claims: Sequence[Claim], ttl: float) -> Denied | None:
         """Hold more, for longer."""
         with self._lock:
-            now, held = self._clock(), self._books.find(hold)
-            if held and held.state in ("settled", "released"):
+            now = self._clock()
+            if hold in self._books.over:
                 return None
             rows = self._books.of(claims)
             if refusals := denials(claims, rows, self._books.rows):
@@ -131,8 +128,8 @@ class MemoryStore:
                     tuple(held.amounts),
                     held.expires,
                     self._owner,
-                    held.state,
-                    held.charged,
+                    "open" if held.charged is None else "expired",
+                    None if held.charged is None else tuple(held.charged),
                 )
                 for hold, held in found
             ]

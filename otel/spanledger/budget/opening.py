@@ -31,6 +31,11 @@ def open_store(url: str) -> Store:
     raise ConfigError(f"SPANLEDGER_STORE: {url!r} names no store; give {_FORMS}")
 
 
+def existing_store(url: str) -> Store:
+    """The same for somebody who only looks: where `auto` has no file yet, none is made."""
+    return MemoryStore() if url == AUTO and not default_path().exists() else open_store(url)
+
+
 def default_path(environment: Mapping[str, str] = os.environ) -> Path:
     """The file of this user: `spanledger/budgets.sqlite` in the state directory, as XDG has it."""
     state = Path(environment.get("XDG_STATE_HOME", ""))

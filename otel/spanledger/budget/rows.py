@@ -6,11 +6,10 @@ import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from spanledger.budget.retention import DAY, past
 from spanledger.budget.standing import Standing
-from spanledger.budget.store import Claim, Counter, Figures, Gap, HoldState
+from spanledger.budget.store import Claim, Counter, Figures, Gap
 
 #: How many holds are remembered after their end, so that a second settlement is known as one.
 KEPT = 1024
@@ -18,7 +17,7 @@ KEPT = 1024
 
 @dataclass(slots=True)
 class Row(Standing):
-    """A counter. `base` is what was committed by hand, and by holds that are forgotten; `touched` when, if ever."""
+    """A counter. `base` is what of `committed` is final, by settlements and by hand; `touched` when, if ever."""
 
     refused: int = 0
     base: int = 0
@@ -31,14 +30,13 @@ class Row(Standing):
 
 @dataclass(slots=True)
 class Held:
-    """A hold, with the rows of its counters at hand. `charged` is None while it is open."""
+    """A hold that is not over, with the rows of its counters at hand. `charged` is None until it expires."""
 
     claims: tuple[Claim, ...]
     rows: list[Row]
     amounts: list[int]
     expires: float
-    state: HoldState = "open"
-    charged: tuple[int, ...] | None = None
+    charged: list[int] | None = None
 
     @property
     def counters(self) -> tuple[Counter, ...]:
@@ -47,13 +45,13 @@ class Held:
 
 
 class Rows:
-    """Counters by name, holds by id: `open` ones, `lapsed` ones that expired, and the last that are `over`."""
+    """Counters by name, holds by id: `open` ones, `lapsed` ones that expired, and ids of the last that are `over`."""
 
     def __init__(self) -> None:
         self.rows: dict[Counter, Row] = {}
         self.open: dict[str, Held] = {}
         self.lapsed: dict[str, Held] = {}
-        self.over: dict[str, Held] = {}
+        self.over: set[str] = set()
         self._ended: deque[str] = deque()
         self._due = math.inf
         self._sweep_at = KEPT
@@ -75,8 +73,8 @@ class Rows:
         return self.touch(counter, self.rows.get(counter) or Row(), now)
 
     def find(self, hold: str) -> Held | None:
-        """A hold, whatever became of it."""
-        return self.open.get(hold) or self.lapsed.get(hold) or self.over.get(hold)
+        """A hold that is not over."""
+        return self.open.get(hold) or self.lapsed.get(hold)
 
     def take(self, hold: str, claims: Sequence[Claim], rows: list[Row], now: float, expires: float) -> None:
         """Open a hold on the rows of these claims."""
@@ -86,26 +84,43 @@ class Rows:
         """Put more into an open hold; into one that expired, the charge grows."""
         if (held := self.find(hold)) is None:
             self.take(hold, claims, self.of(claims), now, expires)
-        elif held.state == "open":
+        elif held.charged is None:
             more = self._hold(held.rows, claims, now, expires)
             held.amounts = [had + amount for had, amount in zip(held.amounts, more, strict=True)]
             held.expires = expires
         else:
-            charged = held.charged or held.amounts
-            self._charge(held, [had + claim.amount for had, claim in zip(charged, claims, strict=True)], now)
+            held.charged = [was + claim.amount for was, claim in zip(held.charged, claims, strict=True)]
+            for row, claim in zip(held.rows, claims, strict=True):
+                row.committed += claim.amount
+                row.touched = now
 
-    def end(self, hold: str, state: Literal["settled", "released"], charged: Sequence[int], now: float) -> None:
-        """End a hold that is open or has expired."""
-        held = self.open.pop(hold, None) or self.lapsed.pop(hold)
-        self._charge(held, charged, now)
-        self._close(hold, held, state, now)
+    def end(self, hold: str, charged: Sequence[int], now: float) -> list[Row]:
+        """End a hold with its charge, in place of what it holds or was charged before; the rows of its counters."""
+        if held := self.open.pop(hold, None):
+            amounts = held.amounts
+            for place, row in enumerate(held.rows):
+                charge = charged[place]
+                row.held -= amounts[place]
+                row.committed += charge
+                row.base += charge
+                row.touched = now
+        else:
+            held = self.lapsed.pop(hold)
+            for row, was, charge in zip(held.rows, held.charged or (), charged, strict=True):
+                row.committed += charge - was
+                row.base += charge
+                row.touched = now
+        self._remember(hold, now)
+        return held.rows
 
-    def book(self, hold: str, claims: Sequence[Claim], charged: Sequence[int], now: float) -> Held:
-        """Charge what an unknown hold has used."""
-        held = Held(tuple(claims), [self.row(claim.counter, now) for claim in claims], [0] * len(claims), now)
-        self._charge(held, charged, now)
-        self._close(hold, held, "settled", now)
-        return held
+    def book(self, hold: str, claims: Sequence[Claim], charged: Sequence[int], now: float) -> list[Row]:
+        """Charge what an unknown hold has used; the rows of its counters."""
+        rows = [self.row(claim.counter, now) for claim in claims]
+        for row, charge in zip(rows, charged, strict=True):
+            row.committed += charge
+            row.base += charge
+        self._remember(hold, now)
+        return rows
 
     def keep(self, hold: str, amounts: Sequence[int], now: float, expires: float) -> bool:
         """Let a hold have these amounts from now on, or be over where they are nothing; whether it was open."""
@@ -131,8 +146,11 @@ class Rows:
         ended = [hold for hold, held in self.open.items() if held.expires <= now]
         for hold in ended:
             held = self.lapsed[hold] = self.open.pop(hold)
-            held.state = "expired"
-            self._charge(held, held.amounts, now)
+            held.charged = held.amounts
+            for row, amount in zip(held.rows, held.amounts, strict=True):
+                row.held -= amount
+                row.committed += amount
+                row.touched = now
         self._due = min((held.expires for held in self.open.values()), default=math.inf)
         return len(ended)
 
@@ -147,7 +165,7 @@ class Rows:
         """Where the rows are not what holds and base add up to."""
         committed = {counter: row.base for counter, row in self.rows.items()}
         held = dict.fromkeys(self.rows, 0)
-        for one in (*self.open.values(), *self.lapsed.values(), *self.over.values()):
+        for one in (*self.open.values(), *self.lapsed.values()):
             figure, amounts = (held, one.amounts) if one.charged is None else (committed, one.charged)
             for counter, amount in zip(one.counters, amounts, strict=True):
                 figure[counter] += amount
@@ -158,49 +176,33 @@ class Rows:
                 yield Gap(counter, "held", row.held, held[counter])
 
     def _hold(self, rows: list[Row], claims: Sequence[Claim], now: float, expires: float) -> list[int]:
-        amounts = []
-        for row, claim in zip(rows, claims, strict=True):
+        amounts = [claim.amount for claim in claims]
+        for place, row in enumerate(rows):
             if row.touched is None:
-                self.touch(claim.counter, row, now)
-            row.held += claim.amount
-            amounts.append(claim.amount)
+                self.touch(claims[place].counter, row, now)
+            row.held += amounts[place]
         self._due = min(self._due, expires)
         return amounts
 
-    def _charge(self, held: Held, charged: Sequence[int], now: float) -> None:
-        """Charge, in place of what is held or was charged before."""
-        if held.charged is None:
-            for row, amount, charge in zip(held.rows, held.amounts, charged, strict=True):
-                row.held -= amount
-                row.committed += charge
-                row.touched = now
-        else:
-            for row, was, charge in zip(held.rows, held.charged, charged, strict=True):
-                row.committed += charge - was
-                row.touched = now
-        held.charged = tuple(charged)
-
-    def _close(self, hold: str, held: Held, state: Literal["settled", "released"], now: float) -> None:
-        held.state = state
-        self.over[hold] = held
+    def _remember(self, hold: str, now: float) -> None:
+        """That it is over."""
+        self.over.add(hold)
         self._ended.append(hold)
         if len(self._ended) > KEPT:
-            _forget(self.over.pop(self._ended.popleft()))
+            self.over.discard(self._ended.popleft())
         if len(self.rows) > self._sweep_at:
             self._sweep(now)
 
     def _sweep(self, now: float) -> None:
         """Forget counters that are past; rare enough to cost next to nothing for each call."""
         for hold in [hold for hold, held in self.lapsed.items() if now - held.expires > DAY]:
-            _forget(self.lapsed.pop(hold))
-        kept = (*self.open.values(), *self.lapsed.values(), *self.over.values())
-        in_use = {counter for held in kept for counter in held.counters}
+            self._forget(self.lapsed.pop(hold))
+        in_use = {counter for held in (*self.open.values(), *self.lapsed.values()) for counter in held.counters}
         for counter, row in list(self.rows.items()):
             if counter not in in_use and past(counter, now - (row.touched or now), runs=DAY):
                 del self.rows[counter]
         self._sweep_at = 2 * len(self.rows) + KEPT
 
-
-def _forget(held: Held) -> None:
-    for row, charged in zip(held.rows, held.charged or (), strict=True):
-        row.base += charged
+    def _forget(self, held: Held) -> None:
+        for row, charged in zip(held.rows, held.charged or (), strict=True):
+            row.base += charged

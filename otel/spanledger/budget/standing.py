@@ -31,14 +31,18 @@ def denials(claims: Sequence[Claim], own: Sequence[Standing], others: Mapping[Co
     for index, claim in enumerate(claims):
         standing = own[index]
         committed, held = standing.committed, standing.held
-        for counter in claim.also:
-            if other := others.get(counter):
-                committed += other.committed
-                held += other.held
+        if claim.also:
+            committed, held = _with_others(claim, standing, others)
         denied = judged(index, claim, committed, held, standing.limit, standing.halted)
         if denied is not None:
             found.append(denied)
     return found
+
+
+def _with_others(claim: Claim, own: Standing, others: Mapping[Counter, Standing]) -> tuple[int, int]:
+    """What is committed and held of a counter and of those that count with it."""
+    parts = [own, *(others[counter] for counter in claim.also if counter in others)]
+    return sum(part.committed for part in parts), sum(part.held for part in parts)
 
 
 def crossed(

@@ -96,8 +96,8 @@ class Runtime:
             log.warning("%s; until then telemetry may go nowhere", problem)
         if self.settings.capture_content == "archive":
             log.warning("SPANLEDGER_CAPTURE_CONTENT=archive keeps nothing in this version; use span or off")
-        if self.settings.prices:
-            log.warning("SPANLEDGER_PRICES is set but overrides are not read by this version")
+        if self.book.broken:
+            log.warning("SPANLEDGER_PRICES: %s; until then no call is priced", self.book.broken)
 
     def install(self) -> None:
         """Install every adapter that is found. Imports none of their libraries."""

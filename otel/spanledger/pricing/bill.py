@@ -82,6 +82,8 @@ def _units(row: Rates, usage: Usage) -> tuple[list[Line], tuple[str, ...]]:
     lines, missing = [], []
     for kind in UNIT_KINDS:
         count, fee = int(getattr(usage.units, kind)), row.fees.get(kind)
+        if kind == "audio_ms" and count:
+            count = max(count, row.least_audio_ms)
         if kind == "preview_searches":
             fee = max(0, (fee or 0) - row.web_search)
         if count and fee is None:

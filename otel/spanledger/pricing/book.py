@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from spanledger.errors import contained, failed
 from spanledger.pricing.bill import itemised
@@ -36,8 +36,7 @@ _Key = tuple[str, str, str]
 _V = TypeVar("_V")
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(NamedTuple):
     """What a call cost, in nano-USD, and who says so: the provider in its answer, or our tables of this version.
 
     `missing` names what else the call used (fields of `usage.Units`) at a price that nobody knows. The amount is then
@@ -98,8 +97,8 @@ class PriceBook:
 
     @property
     def version(self) -> str:
-        """Name and release of the tables, first to last."""
-        return ",".join(table.version for table in self._loaded())
+        """Name and release of the tables, first to last; of a broken book, that it has none."""
+        return "unusable" if self.broken else ",".join(table.version for table in self._loaded())
 
     def price(
         self, usage: Usage, *, provider: str, model: str, at: datetime | None = None, tier: str | None = None
@@ -107,22 +106,14 @@ class PriceBook:
         """What a call cost; None if nobody knows. Never raises.
 
         `at` is when the call was made (UTC where it has no time zone; default now), `tier` is the service tier that
-        the provider says it used, or "batch". A cost that the provider itself reported is taken as it is.
+        the provider says it used, or "batch". A cost that the provider itself reported is taken as
+        it is; one of 0 is not believed, because gateways report it where they do not know.
         """
         try:
-            if usage.reported_nano_usd is not None and usage.reported_nano_usd >= 0:
+            if usage.reported_nano_usd is not None and usage.reported_nano_usd > 0:
                 return Price(int(usage.reported_nano_usd), REPORTED, "provider")
             tariff = self.tariff(provider, model, tier)
-            rates = tariff.at(at) if tariff else None
-            if tariff is None or rates is None:
-                return None
-            usage = usage.checked()
-            if not usage.plausible:
-                return None
-            if usage.units or not rates.per_token:
-                bill = itemised(rates, usage)
-                return Price(bill.nano, tariff.version, "local", bill.missing) if bill else None
-            return Price(int(rates.nano(usage)), tariff.version, "local")
+            return _priced(usage, tariff, at) if tariff else None
         except UNUSABLE as error:
             failed("pricing", error)
             return None
@@ -198,6 +189,22 @@ class PriceBook:
                 if self._tables is None:
                     self._tables = self._load()
         return self._tables
+
+
+def _priced(usage: Usage, tariff: Tariff, at: datetime | None) -> Price | None:
+    """What a usage cost by a tariff; None if that is not known."""
+    rates = tariff.at(at)
+    if rates is None:
+        return None
+    if (nano := rates.text_nano(usage)) is not None:
+        return Price(int(nano), tariff.version, "local")
+    usage = usage.checked()
+    if not usage.plausible:
+        return None
+    if usage.units or not rates.per_token:
+        bill = itemised(rates, usage)
+        return Price(bill.nano, tariff.version, "local", bill.missing) if bill else None
+    return Price(int(rates.nano(usage)), tariff.version, "local")
 
 
 def _keep(kept: dict[_Key, _V], key: _Key, value: _V) -> None:

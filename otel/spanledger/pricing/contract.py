@@ -79,14 +79,12 @@ class Contract:
         if rows:
             version = f"{listed.version}+{version}" if listed else version
         for price in prices:
-            rates = nothing(fees) if price.free else compiling.laddered(price.named, fees)
+            rates = nothing({}) if price.free else compiling.laddered(price.named, fees)
             rows = (*rows, *([rates] * (len(hours) + 1)))
         days = (*days, *(price.since for price in prices if price.since))
         known = listed.limits if listed else Limits()
         limits = prices[-1].limits
-        return Tariff(
-            version, rows, days, hours, Limits(limits.context or known.context, limits.output or known.output)
-        )
+        return Tariff(version, rows, days, hours, Limits(limits.window or known.window, limits.output or known.output))
 
     def _discounted(self, provider: str, listed: Tariff | None) -> Tariff | None:
         known = names.provider_id(provider, self.providers) or provider

@@ -12,20 +12,28 @@ from dataclasses import dataclass
 from spanledger.pricing.entries import Entry
 from spanledger.pricing.names import stem
 
+#: One part in twenty more covers every rounding.
+_ROUNDING = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """In tokens, None where it is not known. `context` is for a whole call, `output` for one answer (choice) of it."""
+    """In tokens, None where it is not known. `output` is for one answer (choice) of a call.
 
-    context: int | None = None
+    `window` is the context window as it is stated; `context` is what no call goes beyond, a little more, because
+    tables round down to 128,000 or 1,000,000 where a model takes 131,072 or 1,048,576.
+    """
+
+    window: int | None = None
     output: int | None = None
+
+    @property
+    def context(self) -> int | None:
+        """The most tokens of one call, input and output together."""
+        return self.window + self.window // _ROUNDING if self.window else None
 
 
 UNKNOWN = Limits()
-
-#: Tables round windows down to 128,000 or 1,000,000 where the model takes 131,072 or 1,048,576: one part in twenty
-#: more covers every such case.
-_ROUNDING = 20
 
 #: Windows that tables state too small: with a beta header these took 1,000,000 tokens, and were priced above 200,000
 #: (platform.claude.com, "Context windows"; genai-prices 0.2.3 has 200,000).
@@ -59,4 +67,4 @@ def of(entry: Entry) -> Limits:
     base = stem(entry.id)
     answers = any("output" in row for row in entry.tiers[""])
     window = WINDOWS.get(base, entry.window) if answers else None
-    return Limits(window + window // _ROUNDING if window else None, OUTPUTS.get(base))
+    return Limits(window, OUTPUTS.get(base))

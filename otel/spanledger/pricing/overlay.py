@@ -104,6 +104,9 @@ TOOL_FEES = (
     ToolFee("google", "maps_searches", "0.025", _MAPS),
 )
 
+#: The shortest audio that is charged, in milliseconds, by provider (genai-prices 0.2.3 has it in code, not as data).
+LEAST_AUDIO_MS: Mapping[str, int] = {"groq": 10_000}
+
 #: Spellings (as `names.stem` makes them) of an entry, by its id, that only the source's loose patterns take, and that
 #: exist at the same price: litellm 1.107 has them with equal rates, or they are sizes and releases that the entry is
 #: named after (claude-2, command-light, gemma, moderation).

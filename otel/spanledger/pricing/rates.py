@@ -9,12 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from decimal import ROUND_CEILING, Decimal
+from operator import attrgetter
 from typing import Any
 
 from spanledger.pricing.fees import UNIT_KINDS
-from spanledger.usage import Usage
+from spanledger.usage import PLAUSIBLE, Usage
 
 PICO_PER_NANO = 1_000
+
+
+#: Fields of a usage that a call of plain text leaves as they are.
+_RARE = attrgetter(*(
+    each.name
+    for each in fields(Usage)
+    if each.name not in ("input", "output", "cache_read", "cache_write", "reasoning", "estimated", "reported_nano_usd")
+))  # fmt: skip
+_ABSENT = _RARE(Usage())
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +32,8 @@ class Rates:
     """Prices of one model at one moment: pico-USD per token; `web_search` per search, `request` per call.
 
     `fees` are what other units cost, by field of `usage.Units` (see `fees`). A model that is billed by such units
-    alone has no `per_token` prices: its rates are 0, and its tokens have no known price.
+    alone has no `per_token` prices: its rates are 0, and its tokens have no known price. `least_audio_ms` is the
+    shortest audio that is charged.
 
     `input` and `output` are the rates of the tokens that no other field names. `cliffs` are other rates for the whole
     call, (threshold, rates), highest threshold first: they hold for every token as soon as the call has more input
@@ -48,6 +59,7 @@ class Rates:
     output_video: int = 0
     citation: int = 0
     per_token: bool = True
+    least_audio_ms: int = 0
     fees: Mapping[str, int] = field(default_factory=dict)
 
     def row(self, total_input: int) -> Rates:
@@ -68,6 +80,19 @@ class Rates:
     def nano(self, usage: Usage) -> int:
         """What a checked usage costs, in nano-USD, rounded up once."""
         return -(-self.pico(usage) // PICO_PER_NANO)
+
+    def text_nano(self, usage: Usage) -> int | None:
+        """What `nano` says for a sound usage of text alone, in a tenth of the time; None for any other usage."""
+        if not self.per_token or _RARE(usage) != _ABSENT:
+            return None
+        total, out = usage.input, usage.output
+        read, write, thought = usage.cache_read, usage.cache_write, usage.reasoning
+        if not (read >= 0 <= write <= total - read and 0 <= thought <= out <= PLAUSIBLE >= total):
+            return None
+        row = self.row(total) if self.cliffs else self
+        paid = (total - read - write) * row.input + read * row.cache_read + write * row.cache_write
+        paid += (out - thought) * row.output + thought * row.reasoning + row.request
+        return -(-paid // PICO_PER_NANO)
 
     def worst(self, tokens_in: int, tokens_out: int, *, text_only: bool = False) -> int:
         """An amount in nano-USD that no call with at most so many tokens can exceed, fees for web searches apart.
@@ -96,7 +121,9 @@ class Rates:
 
 #: The fields of `Rates` that are prices of tokens.
 TOKEN_KINDS = tuple(
-    each.name for each in fields(Rates) if each.name not in ("web_search", "request", "cliffs", "per_token", "fees")
+    each.name
+    for each in fields(Rates)
+    if each.name not in ("web_search", "request", "cliffs", "per_token", "least_audio_ms", "fees")
 )
 
 

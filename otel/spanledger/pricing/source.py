@@ -71,7 +71,9 @@ class Catalogue:
         fees = self.fees(provider, name)
         mark = f"{self.version}+{overlay.AS_OF}" if fix else self.version
         if entry:
-            return compiling.tariff(entry, tier, fix, fees, mark)
+            found = compiling.tariff(entry, tier, fix, fees, mark)
+            least = overlay.LEAST_AUDIO_MS.get(provider)
+            return found.charging_at_least(least) if found and least else found
         return compiling.made_up(fix, fees, mark) if fix else None
 
 

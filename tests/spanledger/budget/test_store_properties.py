@@ -31,7 +31,7 @@ class ReleasedAtExpiry(Rows):
     def expire(self, now: float) -> int:
         ended = [hold for hold, held in self.open.items() if held.expires <= now]
         for hold in ended:
-            self.end(hold, "released", [0] * len(self.open[hold].amounts), now)
+            self.end(hold, [0] * len(self.open[hold].amounts), now)
         return len(ended)
 
 
@@ -65,7 +65,7 @@ class Twice(MemoryStore):
     """Charges every settlement."""
 
     def settle(self, hold: str, claims: Sequence[Claim], actual: Sequence[int]) -> object:  # type: ignore[override]
-        self._books.over.pop(hold, None)
+        self._books.over.discard(hold)
         return super().settle(hold, claims, actual)
 
 

@@ -11,7 +11,6 @@ from genai_prices.data import providers
 from genai_prices.data_snapshot import get_snapshot
 
 from spanledger.pricing import compiling, overlay, reading
-from spanledger.pricing.rates import Rates
 from spanledger.pricing.source import Catalogue
 from spanledger.pricing.tariff import Tariff
 from spanledger.usage import Usage
@@ -26,15 +25,6 @@ CACHED = [
 BIG = [Usage(input=count, output=7, cache_read=3) for count in (100_000, 128_001, 200_000, 200_001, 272_001, 900_000)]
 SEEN = [Usage(input=5_000, output=100, cache_read=500, input_image=600, cache_read_image=100, output_image=30)]
 SOUND = [Usage(input=5_000, output=100, cache_read=500, input_audio=600, cache_read_audio=100, output_audio=30)]
-
-
-def rates_of(model: str, tier: str = "", provider: str = "openai") -> Rates:
-    """The rates of a model today, which must be known."""
-    tariff = CATALOGUE.find(provider, model, tier)
-    assert tariff is not None
-    rates = tariff.at(MOMENTS[0])
-    assert rates is not None
-    return rates
 
 
 def theirs(usage: Usage) -> TheirUsage:
@@ -216,59 +206,15 @@ def test_a_price_of_0_is_unknown_until_the_source_says_in_words_that_it_is_free(
     assert free.rates[0].nano(Usage(input=1_000, output=1_000)) == 0
 
 
-@pytest.mark.parametrize("fix", overlay.FIXES, ids=lambda fix: f"{fix.model} {fix.tier or ''}")
-def test_a_fix_is_still_needed(fix: overlay.Fix) -> None:
-    tier = fix.tier or ""
-    mended = CATALOGUE.find(fix.provider, fix.model, tier)
-    assert mended is not None
-    assert mended.version == f"{CATALOGUE.version}+{overlay.AS_OF}"
-    provider = next(provider for provider in providers if provider.id == fix.provider)
-    entry = provider.find_model(fix.model)
-    as_it_is = compiling.tariff(reading.entry(entry), tier, None, {}, "") if entry else None
-    assert as_it_is is None or mended.rates != as_it_is.rates
-    assert fix.source
-
-
-def test_audio_of_the_preview_models_costs_what_audio_costs() -> None:
-    usage = Usage(input=1_000, output=600, input_audio=700, output_audio=500)
-    assert rates_of("gpt-4o-audio-preview").nano(usage) == 69_750_000
-    assert rates_of("gpt-4o-mini-audio-preview-2024-12-17").nano(usage) == 17_105_000
-
-
-def test_the_first_snapshot_of_the_audio_preview_keeps_its_own_price() -> None:
-    rates = rates_of("gpt-4o-audio-preview-2024-10-01")
-    assert (rates.input_audio, rates.output_audio, rates.input) == (100_000_000, 200_000_000, 2_500_000)
-
-
-def test_cached_input_of_fine_tuned_models_costs_half() -> None:
-    usage = Usage(input=4_000, output=500, cache_read=2_048)
-    assert rates_of("ft:gpt-4o-mini-2024-07-18:acme::AbC123").nano(usage) == 1_492_800
-
-
-def test_fine_tuned_models_that_only_the_overlay_has_are_found_with_and_without_a_date() -> None:
-    usage = Usage(input=1_000, output=500)
-    assert rates_of("ft:gpt-4.1-mini-2025-04-14:acme::AbC123").nano(usage) == 2_400_000
-    assert rates_of("ft:gpt-4.1-mini:acme::AbC123").nano(usage) == 2_400_000
-
-
-def test_embeddings_in_a_batch_cost_half() -> None:
-    usage = Usage(input=8_000)
-    assert rates_of("text-embedding-3-small", "batch").nano(usage) == 80_000
-    assert rates_of("text-embedding-3-small").nano(usage) == 160_000
-
-
-@pytest.mark.parametrize(
-    ("provider", "entry", "spelling"),
-    [
-        (provider.id, model.id, spelling)
-        for provider in providers
-        for model in provider.models
-        for spelling in sorted(overlay.CONFIRMED.get(model.id, ()))
-        if model.is_match(spelling)
-    ],
-)
-def test_spellings_that_were_confirmed_mean_their_entry(provider: str, entry: str, spelling: str) -> None:
-    found, expected = (CATALOGUE.find(provider, name, "") for name in (spelling, entry))
-    assert found is not None
-    assert expected is not None
-    assert found.rates == expected.rates
+def test_every_cliff_of_the_source_holds_from_the_first_token_above_it() -> None:
+    found = 0
+    for provider, _, name in models():
+        tariff = CATALOGUE.find(provider.id, name, "")
+        for rates in tariff.rates if tariff else ():
+            if rates is None:
+                continue
+            for at, row in rates.cliffs:
+                below, on, above = (rates.row(at + step) for step in (-1, 0, 1))
+                assert below is on is not row is above
+                found += 1
+    assert found > 100

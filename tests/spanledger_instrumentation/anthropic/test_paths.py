@@ -202,6 +202,7 @@ def expected(*, streamed: bool, more: dict[str, Any]) -> dict[str, Any]:
         names.GEN_AI_USAGE_OUTPUT_TOKENS: 20,
         names.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS: 40,
         names.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS: 10,
+        names.SPANLEDGER_USAGE_CACHE_WRITE_LONG_INPUT_TOKENS: 4,
         names.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS: 5,
         names.GEN_AI_USAGE_COST_AMOUNT: COST,
         names.GEN_AI_USAGE_COST_CURRENCY: "USD",
