@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from spanledger.budget.lease import LeasedStore, Terms
 from spanledger.budget.memory import MemoryStore
 from spanledger.budget.sqlite import SqliteStore
 from spanledger.budget.store import Claim, Counter, Figures, Settled, Store
@@ -106,6 +107,7 @@ def _while_threads_work(store: Store) -> None:
         stop.set()
         for thread in threads:
             thread.join()
+    store.close()
     assert store.figure(RUN).held == 0
     assert list(store.gaps()) == []
 
@@ -118,6 +120,34 @@ def sqlite_while_threads_work(folder: Path) -> None:
     _while_threads_work(SqliteStore(folder / "budgets.sqlite"))
 
 
+def leases_stay_with_the_parent(folder: Path) -> None:
+    store = LeasedStore(SqliteStore(folder / "budgets.sqlite"), folder / "leases", Terms(every=None, warm=0))
+    call = [Claim(RUN, 10, 10_000)]
+    store.reserve("a", call, 60)
+    free = store._books.leases[RUN].free
+    assert free > 0
+
+    def child() -> None:
+        assert not store._books.leases
+        store.reserve("b", call, 60)
+        assert store._books.log.name.startswith(f"{os.getpid()}-")
+        store.settle("b", call, [4])
+        store.close()
+
+    for _ in range(4):
+        in_child(child)
+    assert store._books.leases[RUN].free == free
+    store.settle("a", call, [3])
+    store.close()
+    assert store.figure(RUN) == Figures(committed=3 + 4 * 4)
+    assert not list((folder / "leases").iterdir())
+
+
+def leases_while_threads_work(folder: Path) -> None:
+    store = LeasedStore(SqliteStore(folder / "budgets.sqlite"), folder / "leases", Terms(every=0.01))
+    _while_threads_work(store)
+
+
 SCENES = {
     scene.__name__: scene
     for scene in (
@@ -126,6 +156,8 @@ SCENES = {
         sqlite_locks_are_the_childs_own,
         memory_while_threads_work,
         sqlite_while_threads_work,
+        leases_stay_with_the_parent,
+        leases_while_threads_work,
     )
 }
 

@@ -6,7 +6,7 @@
 Each spender takes a hold over five counters, is billed by a provider that forgets nothing (a line in a file, written in
 one piece), and settles. With `--kills` they spend without end and are killed at random, some stopped for longer than
 their holds live and continued. Prints what came of it as JSON. `--release` is the wrong policy: what is not settled in
-time is given back.
+time is given back. `--lease FOLDER` lets each of them lease.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from spanledger.budget.lease import LeasedStore, Terms
 from spanledger.budget.opening import open_store
-from spanledger.budget.store import Claim, Counter, Denied, Store
+from spanledger.budget.store import Claim, Counter, Denied, Lender, Store
 
 COUNTERS = [Counter(budget, "", "total") for budget in ("run", "user", "tenant", "day", "global")]
 #: What a hold takes; the provider bills less.
@@ -38,14 +39,13 @@ class Bill:
         self._file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
         self._path = path
 
-    def add(self, amount: int) -> None:
-        os.write(self._file, b"%d\n" % amount)
+    def add(self, amount: int, *, leased: bool) -> None:
+        os.write(self._file, b"%d %d\n" % (amount, leased))
 
-    def total(self) -> int:
-        return sum(int(line) for line in self._path.read_text().split())
-
-    def calls(self) -> int:
-        return len(self._path.read_text().split())
+    def lines(self) -> list[tuple[int, int]]:
+        """What each call cost, and whether its hold was served from leases."""
+        found = [line.split() for line in self._path.read_text().splitlines()]
+        return [(int(amount), int(leased)) for amount, leased in found]
 
 
 class Spenders:
@@ -99,7 +99,7 @@ def attempt(store: Store, bill: Bill, options: argparse.Namespace) -> Denied | N
     if denied := store.reserve(hold, wanted, ttl):
         return denied
     used = random.randint(1, HOLD)
-    bill.add(used)
+    bill.add(used, leased=isinstance(store, LeasedStore) and hold in store._books.open)
     time.sleep(random.uniform(0, 0.004))
     store.settle(hold, wanted, [used] * len(wanted))
     return None
@@ -135,6 +135,7 @@ def burst(store: Store, bill: Bill, options: argparse.Namespace) -> None:
     def spend() -> None:
         for _ in range(options.calls):
             attempt(store, bill, options)
+        store.close()
 
     Spenders(options.processes, spend).end(kill=False)
 
@@ -142,11 +143,12 @@ def burst(store: Store, bill: Bill, options: argparse.Namespace) -> None:
 def books(store: Store, bill: Bill, limit: int) -> dict[str, object]:
     """What it came to, once every hold is over."""
     time.sleep(TTL)
-    found = list(store.figures().values())
+    found, lines = list(store.figures().values()), bill.lines()
     return {
         "limit": limit,
-        "billed": bill.total(),
-        "calls": bill.calls(),
+        "billed": sum(amount for amount, _ in lines),
+        "calls": len(lines),
+        "leased": sum(leased for _, leased in lines),
         "committed": [figures.committed for figures in found],
         "held": [figures.held for figures in found],
         "expired": sum(hold.state == "expired" for hold in store.holds()),
@@ -163,8 +165,12 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--calls", type=int, default=100, help="calls of each process, where nobody is killed")
     parser.add_argument("--release", action="store_true")
+    parser.add_argument("--lease", metavar="FOLDER", help="serve holds from leases, with their logs in this folder")
     options = parser.parse_args()
     store = open_store(options.store)
+    if options.lease:
+        assert isinstance(store, Lender)
+        store = LeasedStore(store, Path(options.lease), Terms(ttl=TTL, every=TTL / 4))
     with tempfile.TemporaryDirectory() as folder:
         bill = Bill(Path(folder) / "bill")
         (crash if options.kills else burst)(store, bill, options)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
+from spanledger.budget.lease import LeasedStore, locks
 from spanledger.budget.memory import MemoryStore
 from spanledger.budget.sqlite import SqliteStore
-from spanledger.budget.store import Store
+from spanledger.budget.store import Lender, Store
 from spanledger.errors import ConfigError
 
 AUTO = "auto"
@@ -34,6 +36,19 @@ def open_store(url: str) -> Store:
 def existing_store(url: str) -> Store:
     """The same for somebody who only looks: where `auto` has no file yet, none is made."""
     return MemoryStore() if url == AUTO and not default_path().exists() else open_store(url)
+
+
+def leasing(store: Store, url: str, lease: str = "auto") -> Store:
+    """The store of this URL with leases in front of it, where processes share it and the setting `lease` wants them.
+
+    The logs are beside the store's file; those of a server are in the state directory.
+    """
+    if lease == "off" or not store.shared or not locks.AVAILABLE or not isinstance(store, Lender):
+        return store
+    if isinstance(store, SqliteStore):
+        return LeasedStore(store, store.path.with_name(f"{store.path.name}.leases"))
+    server = url.rpartition("@")[2]
+    return LeasedStore(store, default_path().with_name(f"leases-{sha256(server.encode()).hexdigest()[:12]}"))
 
 
 def default_path(environment: Mapping[str, str] = os.environ) -> Path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 Kind = Literal["exhausted", "too_large", "in_flight", "insufficient"]
 HoldState = Literal["open", "settled", "released", "expired"]
@@ -205,6 +205,7 @@ class Store(Protocol):
         """Let go of files and connections."""
 
 
+@runtime_checkable
 class Lender(Store, Protocol):
     """A store that processes can borrow from: a lease is a hold of theirs, of which they book what they spent."""
 

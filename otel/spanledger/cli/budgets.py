@@ -60,7 +60,7 @@ def _changes(actions: Any) -> None:
 def _opened() -> tuple[tuple[Budget, ...], Store]:
     settings = config.strict()
     budgets = reading.read(settings)
-    return budgets, opening.existing_store(settings.store)
+    return budgets, opening.leasing(opening.existing_store(settings.store), settings.store)
 
 
 def _rows(budgets: Sequence[Budget], store: Store) -> list[Row]:

@@ -130,7 +130,10 @@ class Guard:
         if due.actual is None:
             store.release(due.hold)
             return []
-        crossed = store.settle(due.hold, due.claims, due.actual).crossed
+        return self.crossed(store.settle(due.hold, due.claims, due.actual).crossed)
+
+    def crossed(self, crossed: Sequence[tuple[Counter, int]]) -> list[Warned]:
+        """Warn of thresholds that a counter has passed: this process is the one that was told."""
         budgets = {budget.name: budget for budget in self.register.budgets} if crossed else {}
         warned = [Warned(budgets[c.budget], c, at) for c, at in crossed if c.budget in budgets]
         for warning in warned:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from spanledger.budget import opening, reading
+from spanledger.budget.lease import LeasedStore
 from spanledger.budget.store import Store, StoreError
 from spanledger.config import Settings
 from spanledger.errors import ConfigError, log
@@ -26,12 +27,16 @@ def guard(settings: Settings, book: PriceBook) -> Guard | None:
     if not budgets:
         return None
     policy = Policy(settings.unpriced, settings.hold_ttl, service)
-    return Guard(budgets, _store(settings), book, policy)
+    store = _store(settings)
+    made = Guard(budgets, store, book, policy)
+    if isinstance(store, LeasedStore):
+        store.listen(made.crossed)
+    return made
 
 
 def _store(settings: Settings) -> Store | None:
     try:
-        return opening.open_store(settings.store)
+        return opening.leasing(opening.open_store(settings.store), settings.store, settings.lease)
     except (ConfigError, StoreError) as error:
         log.warning("SPANLEDGER_STORE: hard budgets refuse every call until this is mended: %s", error)
         return None

@@ -13,7 +13,7 @@ import pytest
 from tests.support import spenders
 
 HOLD = spenders.HOLD
-#: How many processes are killed; 300 by hand: python tests/support/spenders.py sqlite:FILE --kills 300
+#: How many processes are killed; 300 by hand: python tests/support/spenders.py sqlite:FILE --kills 300 [--lease FOLDER]
 KILLS = 60
 
 Spend = Callable[..., dict[str, Any]]
@@ -62,3 +62,29 @@ def test_killed_and_stopped_processes_neither_overspend_nor_strand_what_they_hel
 def test_the_same_run_shows_that_giving_back_at_expiry_overspends(spend: Spend) -> None:
     found = spend("--kills", KILLS, "--limit", 5_000, "--release")
     assert found["billed"] > found["limit"]
+
+
+def test_killed_and_stopped_processes_that_lease_neither_overspend_nor_strand_their_leases(
+    spend: Spend, tmp_path: Path
+) -> None:
+    found = spend("--kills", KILLS, "--limit", 30_000, "--lease", tmp_path / "leases")
+    assert found["leased"] >= 0.9 * found["calls"]
+    assert found["billed"] <= found["committed"][0] <= found["limit"]
+    assert len(set(found["committed"])) == 1, "all counters of a call are charged, or none"
+    dead = KILLS + 8
+    assert found["committed"][0] - found["billed"] <= HOLD * dead, "only what dead processes had under way"
+    assert found["held"] == [0] * 5
+    assert found["gaps"] == 0
+
+
+@pytest.mark.parametrize(("calls", "limit"), [(100, 5 * HOLD), (100, 1_000_000)])
+def test_processes_that_lease_and_end_in_order_leave_the_bill_and_nothing_held(
+    spend: Spend, tmp_path: Path, calls: int, limit: int
+) -> None:
+    found = spend("--processes", 8, "--calls", calls, "--limit", limit, "--lease", tmp_path / "leases")
+    assert 5 <= found["calls"] == (800 if limit == 1_000_000 else found["calls"])
+    assert found["billed"] <= limit
+    assert found["committed"] == [found["billed"]] * 5
+    assert found["held"] == [0] * 5
+    assert found["gaps"] == 0
+    assert not list((tmp_path / "leases").glob("*")), "no log is left behind"

@@ -15,7 +15,7 @@ from spanledger.errors import contained, failed
 #: Seconds between two looks for dead processes while calls are refused.
 LOOK = 1.0
 
-Listener = Callable[[Sequence[tuple[Counter, int]]], None]
+Listener = Callable[[Sequence[tuple[Counter, int]]], object]
 
 
 class Keeper:

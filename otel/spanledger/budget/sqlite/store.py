@@ -29,6 +29,7 @@ class SqliteStore:
     shared = True
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
         self._database = Database(path)
         self._clock = clock
         self._until_tidy = random.randrange(_TIDY_EVERY)
