@@ -84,12 +84,12 @@ class MemoryStore:
     ) -> Settled:
         """Charge part of a hold and keep the rest."""
         with self._lock:
-            now = self._clock()
-            if self._books.find(part):
+            now, books = self._clock(), self._books
+            if part in books.over or books.find(part):
                 return _OVER
-            booked = self._books.book(part, claims, spent, now)
-            late = not self._books.keep(hold, keep, now, now + ttl)
-            return Settled(late=late, crossed=crossed(claims, booked.rows, self._books.rows))
+            rows = books.book(part, claims, spent, now)
+            late = not books.keep(hold, keep, now, now + ttl)
+            return Settled(late=late, crossed=crossed(claims, rows, books.rows))
 
     def refuse(self, refused: Mapping[Counter, int]) -> None:
         """Count refusals."""

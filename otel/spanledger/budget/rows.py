@@ -124,19 +124,23 @@ class Rows:
 
     def keep(self, hold: str, amounts: Sequence[int], now: float, expires: float) -> bool:
         """Let a hold have these amounts from now on, or be over where they are nothing; whether it was open."""
-        held = self.open.get(hold) or self.lapsed.get(hold)
-        if held is None:
+        if (held := self.find(hold)) is None:
             return False
         was_open = held.charged is None
         if not any(amounts):
-            self.end(hold, "settled", amounts, now)
-        elif was_open:
-            for row, had, amount in zip(held.rows, held.amounts, amounts, strict=True):
+            self.end(hold, amounts, now)
+            return was_open
+        for row, had, amount in zip(held.rows, held.charged or held.amounts, amounts, strict=True):
+            if was_open:
                 row.held += amount - had
+            else:
+                row.committed += amount - had
+            row.touched = now
+        if was_open:
             held.amounts, held.expires = list(amounts), expires
             self._due = min(self._due, expires)
         else:
-            self._charge(held, amounts, now)
+            held.charged = list(amounts)
         return was_open
 
     def expire(self, now: float) -> int:

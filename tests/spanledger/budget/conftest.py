@@ -14,11 +14,11 @@ from spanledger.budget.sqlite import SqliteStore
 from spanledger.budget.store import Store
 
 
-def _memory(clock: Callable[[], float], _: Path) -> Store:
+def _memory(clock: Callable[[], float], _: Path) -> MemoryStore:
     return MemoryStore(clock=clock)
 
 
-def _sqlite(clock: Callable[[], float], folder: Path) -> Store:
+def _sqlite(clock: Callable[[], float], folder: Path) -> SqliteStore:
     folder.mkdir(exist_ok=True)
     number = sum(1 for _ in folder.glob("*.sqlite"))
     return SqliteStore(folder / f"{number}.sqlite", clock=clock)
@@ -36,7 +36,12 @@ def _leased_sqlite(clock: Callable[[], float], folder: Path) -> Store:
     return LeasedStore(_sqlite(clock, folder), folder / "leases", TERMS, clock)
 
 
-STORES = {"memory": _memory, "sqlite": _sqlite, "leased memory": _leased_memory, "leased sqlite": _leased_sqlite}
+STORES: dict[str, Callable[[Callable[[], float], Path], Store]] = {
+    "memory": _memory,
+    "sqlite": _sqlite,
+    "leased memory": _leased_memory,
+    "leased sqlite": _leased_sqlite,
+}
 
 
 @pytest.fixture(params=list(STORES))
