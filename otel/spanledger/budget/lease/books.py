@@ -9,10 +9,8 @@ from pathlib import Path
 
 from spanledger.budget.lease.lease import Lease, Local
 from spanledger.budget.lease.log import Log
+from spanledger.budget.lease.recent import KEPT, Recent
 from spanledger.budget.store import Claim, Counter
-
-#: How many holds are remembered after their end, so that a second settlement is known as one.
-KEPT = 1_024
 
 
 class Books:
@@ -36,7 +34,7 @@ class Books:
         self.ending: list[Lease] = []
         self.open: dict[str, Local] = {}
         self.lapsed: dict[str, Local] = {}
-        self.over: dict[str, None] = {}
+        self.over = Recent()
         self._number = 0
         self._last: list[Lease] = []
         self._numbers: list[int] = []
@@ -48,48 +46,48 @@ class Books:
 
     def serve(self, hold: str, claims: Sequence[Claim], ttl: float) -> bool:
         """Take a hold of all claims from leases, written down before it is granted; False where they do not do."""
-        leases = self._enough(claims)
+        amounts = [claim.amount for claim in claims]
+        leases = self._taken(claims, amounts)
         if leases is None:
             return False
         if leases != self._last:
             self._last, self._numbers = leases, [lease.number for lease in leases]
         self._number = number = self._number + 1
         expires = self.now() + ttl
-        amounts = [claim.amount for claim in claims]
         if not self.log.append(f"h[{number}, {int(expires)}, {self._numbers}, {amounts}]\n".encode()):
+            _put_back(leases, amounts)
             return False
-        for lease, amount in zip(leases, amounts, strict=True):
-            lease.free -= amount
-            lease.held += amount
         self.open[hold] = Local(number, leases, amounts, expires)
         return True
 
-    def _enough(self, claims: Sequence[Claim]) -> list[Lease] | None:
-        found, now, leases = [], self.uptime(), self.leases
+    def _taken(self, claims: Sequence[Claim], amounts: Sequence[int]) -> list[Lease] | None:
+        """The leases of these claims, with the amounts held of them; None, and nothing held, where one does not do."""
+        found: list[Lease] = []
+        now, leases = self.uptime(), self.leases
         for claim in claims:
-            lease = leases.get(claim.counter)
-            if lease is None or lease.free < (claim.amount or 1) or lease.deadline <= now or lease.limit != claim.limit:
+            lease, amount = leases.get(claim.counter), claim.amount
+            if lease is None or lease.free < (amount or 1) or lease.deadline <= now or lease.limit != claim.limit:
+                _put_back(found, amounts)
                 return None
+            lease.free -= amount
+            lease.held += amount
             found.append(lease)
         return found
 
     def end(self, hold: str, local: Local, used: Sequence[int]) -> bool:
         """End an open hold; whether a warning may be due."""
         del self.open[hold]
-        self.log.append(f"s[{local.number}, {[*used]}]\n".encode())
-        self._ended(hold)
-        return local.end(used)
+        self.over.add(hold)
+        return self._charge(local, used)
 
-    def _ended(self, hold: str) -> None:
-        over = self.over
-        over[hold] = None
-        if len(over) > KEPT:
-            del over[next(iter(over))]
+    def _charge(self, local: Local, used: Sequence[int]) -> bool:
+        self.log.append(f"s[{local.number}, {[*used]}]\n".encode())
+        return local.end(used)
 
     def correct(self, hold: str, local: Local, used: Sequence[int]) -> bool:
         """A late settlement replaces the charge of a lapsed hold; whether a warning may be due."""
         del self.lapsed[hold]
-        self._ended(hold)
+        self.over.add(hold)
         for lease, amount, one in zip(local.leases, local.amounts, used, strict=True):
             if lease.over and lease not in self.ending:
                 self.ending.append(lease)
@@ -99,18 +97,20 @@ class Books:
 
     def extend(self, local: Local, claims: Sequence[Claim], ttl: float) -> bool:
         """Hold more of the same leases, for longer; False where they do not do."""
-        leases = self._enough(claims)
-        if leases != local.leases:
+        amounts = [claim.amount for claim in claims]
+        leases = self._taken(claims, amounts)
+        if leases is None:
             return False
-        return self.change(local, [claim.amount for claim in claims], self.now() + ttl)
+        if leases == local.leases and self.prolong(local, amounts, ttl):
+            return True
+        _put_back(leases, amounts)
+        return False
 
-    def change(self, local: Local, more: Sequence[int], expires: float) -> bool:
-        """Let an open hold have more or less of its leases; False where that cannot be written down."""
+    def prolong(self, local: Local, more: Sequence[int], ttl: float) -> bool:
+        """Let an open hold live longer, with so much more that is held already; False where the log cannot say so."""
+        expires = self.now() + ttl
         if not self.log.append(f"e[{local.number}, {int(expires)}, {[*more]}]\n".encode()):
             return False
-        for lease, amount in zip(local.leases, more, strict=True):
-            lease.free -= amount
-            lease.held += amount
         local.amounts = [had + amount for had, amount in zip(local.amounts, more, strict=True)]
         local.expires = expires
         return True
@@ -120,8 +120,8 @@ class Books:
         now = self.now()
         ended = [(hold, local) for hold, local in self.open.items() if local.expires <= now]
         for hold, local in ended:
-            self.end(hold, local, local.amounts)
-            self.over.pop(hold, None)
+            del self.open[hold]
+            self._charge(local, local.amounts)
             self.lapsed[hold] = local
             if len(self.lapsed) > KEPT:
                 del self.lapsed[next(iter(self.lapsed))]
@@ -165,6 +165,13 @@ class Books:
         for local in self.open.values():
             numbers = [lease.number for lease in local.leases]
             yield f"h[{local.number}, {int(local.expires)}, {numbers}, {local.amounts}]\n".encode()
+
+
+def _put_back(leases: Sequence[Lease], amounts: Sequence[int]) -> None:
+    """As many of the amounts as there are leases."""
+    for lease, amount in zip(leases, amounts, strict=False):
+        lease.free += amount
+        lease.held -= amount
 
 
 def _begun(lease: Lease) -> bytes:

@@ -86,7 +86,7 @@ class Desk:
     def _want(self, lease: Lease | None, claim: Claim) -> int:
         amount = max(1, claim.amount)
         want = self._terms.first * amount
-        return want if lease is None else min(max(want, 2 * lease.want), self._terms.most * amount)
+        return want if lease is None else min(max(want, 4 * lease.want), self._terms.most * amount)
 
     def _take(self, claim: Claim, amount: int, figures: Figures) -> None:
         books, old = self._books, self._books.leases.get(claim.counter)

@@ -8,11 +8,12 @@ from itertools import count
 from pathlib import Path
 
 from spanledger.budget import forks
-from spanledger.budget.lease.books import KEPT, Books
+from spanledger.budget.lease.books import Books
 from spanledger.budget.lease.desk import Desk
 from spanledger.budget.lease.keeper import Keeper, Listener
 from spanledger.budget.lease.lease import Local
 from spanledger.budget.lease.passing import Passing
+from spanledger.budget.lease.recent import Recent
 from spanledger.budget.lease.refusals import Refusals
 from spanledger.budget.lease.terms import Terms, uptime
 from spanledger.budget.store import Claim, Counter, Denied, Figures, Lender, Settled, StoreError
@@ -39,7 +40,7 @@ class LeasedStore(Passing):
         self._desk = Desk(centre, self._books, terms, uptime)
         self._refusals = Refusals(uptime)
         self._keeper = Keeper(centre, self._books, self._desk, self._refusals, terms.every)
-        self._far: dict[str, None] = {}
+        self._far = Recent()
         self._numbers = count()
         forks.tell(self)
 
@@ -75,22 +76,16 @@ class LeasedStore(Passing):
         if mine or self._keeper.may_recover():
             soft = [replace(claim, sticky=False, counted=False) for claim in claims]
             if self.centre.reserve(hold, soft, ttl) is None:
-                self._is_far(hold)
+                self._far.add(hold)
                 return None
             self._desk.give_back(mine)
             self._keeper.recover()
         denied = self.centre.reserve(hold, claims, ttl)
         if denied is None:
-            self._is_far(hold)
+            self._far.add(hold)
         elif denied.kind != "in_flight":
             self._refusals.learn(claims, self.centre)
         return denied
-
-    def _is_far(self, hold: str) -> None:
-        """Remember that the centre knows this hold."""
-        self._far[hold] = None
-        if len(self._far) > KEPT:
-            self._far.pop(next(iter(self._far)), None)
 
     def settle(self, hold: str, claims: Sequence[Claim], actual: Sequence[int]) -> Settled:
         """End a hold and charge what was used."""
@@ -129,7 +124,7 @@ class LeasedStore(Passing):
     def _settle_far(self, hold: str, claims: Sequence[Claim], actual: Sequence[int]) -> Settled:
         self._refusals.forget()
         settled = self.centre.settle(hold, claims, actual)
-        self._is_far(hold)
+        self._far.add(hold)
         return replace(settled, crossed=settled.crossed + self._desk.told()) if self._desk.crossed else settled
 
     def _settle_more(self, local: Local, claims: Sequence[Claim], actual: Sequence[int]) -> list[int]:
@@ -180,7 +175,7 @@ class LeasedStore(Passing):
         with books.lock:
             local.more += (more,)
             if hold in books.open:
-                books.change(local, [0] * len(claims), books.now() + ttl)
+                books.prolong(local, [0] * len(claims), ttl)
         return None
 
     def expire(self) -> int:
@@ -226,4 +221,4 @@ class LeasedStore(Passing):
         """Begin anew: leases, holds and the log are the parent's."""
         for one in (self._books, self._desk, self._refusals, self._keeper):
             one.begin()
-        self._far.clear()
+        self._far = Recent()

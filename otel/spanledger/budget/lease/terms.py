@@ -12,10 +12,10 @@ from functools import partial
 class Terms:
     """`ttl`: seconds a lease lives unless it is renewed. `every`: seconds between two bookings; None: only when asked.
 
-    A counter is leased after `warm` calls, `first` holds at first, twice as many whenever that was too little, at most
-    `most`. No lease is more than one part in `share` of what its budget has left, nor less than `least` holds: so a
-    budget with room for fewer than `share * least` holds is not leased at all. After `idle` bookings without a call a
-    lease is given back.
+    A counter is leased after `warm` calls, `first` holds at first, four times as many whenever that was too little, at
+    most `most`. No lease is more than one part in `share` of what its budget has left, nor less than `least` holds: so
+    a budget with room for fewer than `share * least` holds is not leased at all. After `idle` bookings without a call
+    a lease is given back.
     """
 
     ttl: float = 60.0
