@@ -17,7 +17,8 @@ class Books:
     """Everything here happens under `lock`, which nobody keeps while the centre is asked. `now` is the centre's clock.
 
     `leases` are those to serve from, `ending` those whose last holds are awaited; `open` are the holds under way,
-    `lapsed` those that were charged because their time was over, `over` the last that have ended.
+    `lapsed` those that were charged because their time was over, `over` the last that have ended. `number` is the last
+    one given to a hold or a lease.
     """
 
     def __init__(self, folder: Path, now: Callable[[], float], uptime: Callable[[], float]) -> None:
@@ -35,14 +36,14 @@ class Books:
         self.open: dict[str, Local] = {}
         self.lapsed: dict[str, Local] = {}
         self.over = Recent()
-        self._number = 0
+        self.number = 0
         self._last: list[Lease] = []
         self._numbers: list[int] = []
 
     def next(self) -> int:
         """A number for the log."""
-        self._number += 1
-        return self._number
+        self.number += 1
+        return self.number
 
     def serve(self, hold: str, claims: Sequence[Claim], ttl: float) -> bool:
         """Take a hold of all claims from leases, written down before it is granted; False where they do not do."""
@@ -52,7 +53,7 @@ class Books:
             return False
         if leases != self._last:
             self._last, self._numbers = leases, [lease.number for lease in leases]
-        self._number = number = self._number + 1
+        self.number = number = self.number + 1
         expires = self.now() + ttl
         if not self.log.append(f"h[{number}, {int(expires)}, {self._numbers}, {amounts}]\n".encode()):
             _put_back(leases, amounts)
@@ -91,7 +92,7 @@ class Books:
         for lease, amount, one in zip(local.leases, local.amounts, used, strict=True):
             if lease.over and lease not in self.ending:
                 self.ending.append(lease)
-                self.log.append(_begun(lease))
+                self.begun(lease)
             self.log.append(f"p[{lease.number}, {one - amount}]\n".encode())
         return local.correct(used)
 
@@ -146,14 +147,11 @@ class Books:
         """Whether there is anything that the centre will have to be told."""
         return bool(self.leases or self.ending or self.open)
 
-    def close(self) -> None:
-        """Remove the log, unless calls under way need it."""
+    def tidy(self) -> None:
+        """Write the log anew where it is full, and remove it where nothing in it counts."""
         if not self.busy:
             self.log.close()
-
-    def tidy(self) -> None:
-        """Write the log anew where it is full."""
-        if self.log.stale:
+        elif self.log.stale:
             self.log.rewrite([*self._standing()])
 
     def _standing(self) -> Iterator[bytes]:

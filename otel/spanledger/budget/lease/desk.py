@@ -17,8 +17,10 @@ from spanledger.budget.store import Claim, Counter, Figures, Lender, StoreError
 Keep = Literal["all", "needed", "nothing"]
 #: Seconds until a counter that had too little left for a lease is looked at again.
 PAUSE = 0.25
-#: Counters whose use is counted; then counting begins anew.
-_COUNTED = 4_096
+#: Seconds for which calls are counted: leases are for those who call often.
+SPAN = 1.0
+#: Fewer calls than this between two bookings leave the leases idle.
+FEW = 2
 
 
 class Desk:
@@ -35,7 +37,9 @@ class Desk:
         """With nothing: at first, and in a forked child."""
         self._turn = threading.Lock()
         self._calls: dict[Counter, int] = {}
+        self._until = 0.0
         self._not_before: dict[Counter, float] = {}
+        self._seen = 0
         self.crossed: list[tuple[Counter, int]] = []
 
     def fill(self, claims: Sequence[Claim]) -> None:
@@ -68,15 +72,16 @@ class Desk:
 
     def _worth_it(self, claims: Sequence[Claim]) -> bool:
         """Whether all of these counters are used often, and had room enough when last looked at."""
-        calls, now = self._calls, self._uptime()
-        if len(calls) > _COUNTED:
-            calls.clear()
-            self._not_before.clear()
+        now = self._uptime()
+        if now >= self._until:
+            self._calls, self._until = {}, now + SPAN
+            self._not_before = {counter: at for counter, at in self._not_before.items() if at > now}
         worth = True
         for claim in claims:
             counter = claim.counter
-            number = calls[counter] = calls.get(counter, 0) + 1
-            if number <= self._terms.warm or claim.also or now < self._not_before.get(counter, 0.0):
+            number = self._calls[counter] = self._calls.get(counter, 0) + 1
+            often = number > self._terms.warm or counter in self._books.leases
+            if not often or claim.also or now < self._not_before.get(counter, 0.0):
                 worth = False
         return worth
 
@@ -168,11 +173,12 @@ class Desk:
     def book(self, keep: Keep) -> None:
         """Book what was spent, and keep so much of what is free. Raises StoreError."""
         with self._turn:
+            calls, self._seen = self._books.number - self._seen, self._books.number
             for lease in [*self._books.leases.values(), *self._books.ending]:
                 figures = self._centre.figure(lease.counter)
                 free = max(0, lease.free)
                 if keep != "all":
-                    free = min(free, self._needed(lease, figures)) if keep == "needed" else 0
+                    free = min(free, self._needed(lease, figures, calls)) if keep == "needed" else 0
                 self._exchange(lease, free, figures)
             with self._books.lock:
                 self._books.tidy()
@@ -182,10 +188,10 @@ class Desk:
         with self._turn:
             self._exchange(lease, max(0, lease.free), self._centre.figure(lease.counter))
 
-    def _needed(self, lease: Lease, figures: Figures) -> int:
+    def _needed(self, lease: Lease, figures: Figures, calls: int) -> int:
         """What to have free of a lease: twice of what was in use since the last time."""
         busy = lease.spent + lease.held
-        lease.idle = 0 if busy else lease.idle + 1
+        lease.idle = lease.idle + 1 if calls < FEW else 0
         if lease.idle > self._terms.idle:
             return 0
         least = self._terms.first * max(1, lease.typical)

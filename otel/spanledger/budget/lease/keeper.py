@@ -10,7 +10,7 @@ from spanledger.budget.lease.books import Books
 from spanledger.budget.lease.desk import Desk, Keep
 from spanledger.budget.lease.refusals import Refusals
 from spanledger.budget.store import Counter, Lender, StoreError
-from spanledger.errors import contained, failed
+from spanledger.errors import contained
 
 #: Seconds between two looks for dead processes while calls are refused.
 LOOK = 1.0
@@ -51,17 +51,14 @@ class Keeper:
         self._desk.book(keep)
 
     def close(self) -> None:
-        """Give everything back that no call under way needs. Raises StoreError."""
-        self._beat.stop()
+        """Give everything back that no call under way needs; what these spend is booked later. Raises StoreError."""
         self.flush("nothing")
-        with self._books.lock:
-            self._books.close()
+        if not self._books.busy:
+            self._beat.stop()
 
     def _work(self) -> bool:
-        try:
+        with contained("lease"):
             self.flush("needed")
-        except StoreError as error:
-            failed("lease", error)
         if self._desk.crossed and self.on_crossed is not None:
             with contained("budget warning"):
                 self.on_crossed(self._desk.told())
