@@ -22,7 +22,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from spanledger import scope
 from spanledger.afterwards import Afterwards
 from spanledger.config import Settings
-from spanledger.errors import BudgetExceeded, contained, type_name
+from spanledger.errors import BudgetExceeded, contained, failed, type_name
 from spanledger.lineage import Facts, Lineage
 from spanledger.pricing import Price, PriceBook
 from spanledger.pricing.attributes import price_attributes
@@ -101,6 +101,12 @@ class Calls:
         for stream in list(self.streams):
             stream.closed()
 
+    def _run_around(self, here: context.Context) -> str | None:
+        """The run of the request or task whose span is open around here."""
+        if not here:
+            return None
+        return self.lineage.run_of(trace.get_current_span(here).get_span_context().span_id)
+
     def start(self, request: Request, payer: scope.Scope | None = None) -> Call:
         """Begin a call in the current context: whoever pays there pays for it, unless a payer is named."""
         here = context.get_current()
@@ -108,8 +114,7 @@ class Calls:
         if self.settings.trusts_baggage:
             payer = payer.over(scope.from_baggage(here))
         if payer.run is None:
-            outer = self.lineage.run_of(trace.get_current_span(here).get_span_context().span_id)
-            payer = scope.with_run(payer, outer or scope.process_run())
+            payer = scope.with_run(payer, self._run_around(here) or scope.process_run())
         attributes = _start_attributes(request, payer)
         name = f"{request.operation} {request.model}" if request.model else request.operation
         span = self.tracer.start_span(name, here, SpanKind.CLIENT, attributes, request.links or None)
@@ -124,9 +129,9 @@ def _start_attributes(request: Request, payer: scope.Scope) -> dict[str, Any]:
         names.SPANLEDGER_CALL_ID: f"{time.time_ns():016x}{random.getrandbits(64):016x}",
         names.SPANLEDGER_STAGE: scope.UNATTRIBUTED,
         names.SPANLEDGER_TENANT_ID: scope.UNATTRIBUTED,
+        **scope.attributes_of(payer),
+        **request.attributes,
     }
-    attributes.update(payer.attributes())
-    attributes.update(request.attributes)
     if request.model:
         attributes[names.GEN_AI_REQUEST_MODEL] = request.model
     if request.server_address:
@@ -206,8 +211,10 @@ class Call:
             self._ended = True
         if self._pid != os.getpid():
             return  # a forked child shares the stream; the call is its parent's
-        with contained("call"):
+        try:
             self._settle(answer, error)
+        except Exception as failure:  # noqa: BLE001  contained, without the cost of a context for every call
+            failed("call", failure)
         with contained("call"):
             self.span.end()
 
