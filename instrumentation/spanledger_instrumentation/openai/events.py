@@ -100,7 +100,7 @@ class ChatEvents:
 
     def _learn(self, raw: bytes) -> None:
         """Remember how a chunk looks that holds nothing but text: most of a stream look alike."""
-        found = _TEXT.search(raw)
+        found = _TEXT.search(raw, max(0, raw.find(b'"choices"')))  # what stands before is half of the chunk
         if found is None:
             return
         begin, stop = found.span("text")
