@@ -196,7 +196,7 @@ class EventTap(Tap):
         if not held:
             if data.endswith(b"\n\n") and data.count(b"\n") == 2:  # one line and its end: a JSON line holds no other
                 return self._event(data)
-        elif not _BOUNDARY.search(held[-1][-3:] + data):
+        elif not _BOUNDARY.search(b"".join(held[-3:])[-3:] + data):  # a boundary may come byte by byte
             held.append(data)
             return b""
         data = self._released() + data

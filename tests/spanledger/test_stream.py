@@ -80,6 +80,12 @@ def test_any_bytes_pass_unchanged_and_end_the_call_once(body: bytes, cuts: list[
     assert len(call.ends) == 1
 
 
+def test_a_boundary_may_come_byte_by_byte() -> None:
+    tap = tapped(Call(), asked=True)
+    body = b'data: {"usage":null,"service_tier":1}\r\n\r\n' * 2
+    assert b"".join(tap.feed(body[at : at + 1]) for at in range(len(body))) == body.replace(b'"usage":null,', b"")
+
+
 @settings(deadline=None)
 @given(st.lists(st.sampled_from([b"\r", b"\n", b"data: {}", b":", b'data: {"usage":null,"service_tier":1}', b"x"])))
 def test_odd_line_ends_are_boundaries_wherever_they_are_cut(pieces: list[bytes]) -> None:
