@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Any
 
 from spanledger.errors import ConfigError
@@ -61,15 +60,6 @@ def _unpriced(text: str) -> str:
     if text in ("deny", "allow") or (text.startswith("price_as:") and len(text) > len("price_as:")):
         return text
     raise ValueError("must be deny, allow or price_as:<model>")
-
-
-def _readable(text: str) -> str:
-    try:
-        with Path(text).open("rb") as file:
-            file.read(1)
-    except OSError as error:
-        raise ValueError(f"cannot be read ({error.strerror}); name a readable file") from error
-    return text
 
 
 def _text(text: str) -> str:
