@@ -30,6 +30,8 @@ from spanledger.usage import Usage
 
 SCOPE_NAME = "spanledger"
 NANO = 1_000_000_000
+#: The call whose requests are being made in a context.
+_CLAIM = context.create_key("spanledger-claim")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +156,12 @@ class Call:
         self._lock = threading.Lock()
 
     def active(self) -> scope.Held:
-        """Make the span current while requests are under way; our baggage, no provider's business, is gone there."""
-        return scope.Held(trace.set_span_in_context(self.span, scope.without_baggage(self._context)))
+        """Make the span current while requests are under way; our baggage, no provider's business, is gone there.
+
+        Requests made there are claimed: adapters of whatever lies below leave them alone.
+        """
+        inner = trace.set_span_in_context(self.span, scope.without_baggage(self._context))
+        return scope.Held(context.set_value(_CLAIM, self, inner))
 
     @property
     def calls(self) -> Calls:
@@ -262,6 +268,12 @@ class Call:
             remaining_requests=self._limits.get(names.SPANLEDGER_RATELIMIT_REMAINING_REQUESTS),
             remaining_tokens=self._limits.get(names.SPANLEDGER_RATELIMIT_REMAINING_TOKENS),
         )
+
+
+def claimed() -> bool:
+    """Whether a call under way here meters the requests that are made here."""
+    call = context.get_value(_CLAIM)
+    return isinstance(call, Call) and not call.ended
 
 
 def price_attributes(price: Price | None, book_version: str) -> dict[str, Any]:

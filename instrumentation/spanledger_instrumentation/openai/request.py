@@ -89,12 +89,17 @@ def endpoint(method: str, path: str) -> Endpoint | None:
     return None
 
 
-def provider(host: str, *, azure: bool) -> str:
-    """`gen_ai.provider.name` of a base URL's host; `azure` says that Azure's client class is used."""
+def known(host: str) -> str | None:
+    """`gen_ai.provider.name` of a provider's own host; None of any other."""
     for ending, name in _HOSTS:
         if host == ending or (host.endswith(ending) and (ending[0] == "." or host[-len(ending) - 1] in ".-")):
             return name
-    return "azure.ai.openai" if azure else "openai"
+    return None
+
+
+def provider(host: str, *, azure: bool) -> str:
+    """`gen_ai.provider.name` of a base URL's host; `azure` says that Azure's client class is used."""
+    return known(host) or ("azure.ai.openai" if azure else "openai")
 
 
 def request(
