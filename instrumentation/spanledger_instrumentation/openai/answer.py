@@ -9,24 +9,18 @@ from typing import Any
 from spanledger.call import Answer
 from spanledger.semconv import names
 from spanledger.usage import Usage
+from spanledger_instrumentation.clients.answers import ProviderError, finish, valid_json
+from spanledger_instrumentation.clients.estimates import BYTES_PER_TOKEN, estimated, texts
+from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 from spanledger_instrumentation.openai import content
 from spanledger_instrumentation.openai.request import Api, wants_json
-from spanledger_instrumentation.openai.shapes import mapping, mappings, text
-from spanledger_instrumentation.openai.usage import BYTES_PER_TOKEN, estimated, read_usage, texts
+from spanledger_instrumentation.openai.usage import read_usage
 
 _decoder = json.JSONDecoder()
 #: Status of a response that is still being worked on: it has no usage yet, and none is estimated.
 PENDING = ("queued", "in_progress")
 #: Status of a response that came to nothing. If there was anything to pay, its usage says so.
 BROKEN = ("failed", "cancelled")
-
-
-class ProviderError(Exception):
-    """The provider reported an error in an answer that HTTP calls a success. `error_type` is what spans say."""
-
-    def __init__(self, reported: object, error_type: str) -> None:
-        super().__init__(str(mapping(reported).get("message") or reported)[:200])
-        self.error_type = error_type
 
 
 class PlainReader:
@@ -134,25 +128,6 @@ def _identity(found: Mapping[str, Any]) -> dict[str, Any]:
         if value := text(found.get(key)):
             attributes[name] = value
     return attributes
-
-
-def finish(reasons: list[str], tools: list[str]) -> dict[str, Any]:
-    """Why the model stopped, and which tools it asked for, as attributes."""
-    attributes: dict[str, Any] = {}
-    if reasons:
-        attributes[names.GEN_AI_RESPONSE_FINISH_REASONS] = reasons
-    if tools:
-        attributes[names.SPANLEDGER_RESPONSE_TOOL_CALLS] = tools
-    return attributes
-
-
-def valid_json(said: str | None) -> bool:
-    """Whether an answer that had to be JSON is JSON."""
-    try:
-        json.loads(said or "")
-    except ValueError:
-        return False
-    return True
 
 
 def _chat(found: Mapping[str, Any], json_wanted: bool) -> dict[str, Any]:

@@ -5,14 +5,11 @@ Both are JSON: a list of messages, each with a role and parts (`text`, `tool_cal
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from spanledger.semconv import names
-from spanledger_instrumentation.openai.shapes import mapping, mappings, text, whole
-
-Message = dict[str, Any]
+from spanledger_instrumentation.clients.content import Message, prompted, said, written
+from spanledger_instrumentation.clients.shapes import mapping, mappings, text, whole
 
 
 def asked(body: Mapping[str, Any]) -> dict[str, str]:
@@ -20,32 +17,24 @@ def asked(body: Mapping[str, Any]) -> dict[str, str]:
     messages = [_message(m) for m in mappings(body.get("messages"))]
     prompt = body.get("input", body.get("prompt"))
     if isinstance(prompt, str):
-        messages.append(_said("user", prompt))
+        messages.append(said("user", prompt))
     else:
         messages += [_item(item) for item in mappings(prompt)]
-        messages += (
-            [_said("user", item) for item in prompt if isinstance(item, str)] if isinstance(prompt, list) else []
-        )
+        messages += [said("user", item) for item in prompt if isinstance(item, str)] if isinstance(prompt, list) else []
     if instructions := text(body.get("instructions")):
-        messages.insert(0, _said("system", instructions))
-    return {names.GEN_AI_INPUT_MESSAGES: json.dumps(messages, ensure_ascii=False)} if messages else {}
+        messages.insert(0, said("system", instructions))
+    return prompted(messages)
 
 
 def answered(found: Mapping[str, Any]) -> dict[str, str]:
     """What a plain body answered, as the attribute of a response."""
     messages = []
     for choice in mappings(found.get("choices")):
-        said = choice.get("message")
-        message = _message(mapping(said)) if said else _said("assistant", text(choice.get("text")) or "")
+        told = choice.get("message")
+        message = _message(mapping(told)) if told else said("assistant", text(choice.get("text")) or "")
         messages.append(message | {"finish_reason": choice.get("finish_reason") or "error"})
     messages += [_item(item) for item in mappings(found.get("output"))]
     return written(messages)
-
-
-def written(messages: Iterable[Message]) -> dict[str, str]:
-    """Answers as the attribute of a response."""
-    found = list(messages)
-    return {names.GEN_AI_OUTPUT_MESSAGES: json.dumps(found, ensure_ascii=False)} if found else {}
 
 
 def streamed(chunks: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -76,10 +65,6 @@ def _add_tool(tool: dict[str, Any], call: Mapping[str, Any]) -> None:
     tool["arguments"] += text(function.get("arguments")) or ""
 
 
-def _said(role: str, content: str) -> Message:
-    return {"role": role, "parts": [{"type": "text", "content": content}]}
-
-
 def _message(message: Mapping[str, Any]) -> Message:
     """A message of a chat request or response."""
     role = text(message.get("role")) or "assistant"
@@ -107,8 +92,8 @@ def _message(message: Mapping[str, Any]) -> Message:
 
 def _part(part: Mapping[str, Any]) -> dict[str, Any]:
     """A part of a message; of images and files only that there was one."""
-    if (said := part.get("text")) is not None:
-        return {"type": "text", "content": said}
+    if (content := part.get("text")) is not None:
+        return {"type": "text", "content": content}
     return {"type": text(part.get("type")) or "unknown"}
 
 

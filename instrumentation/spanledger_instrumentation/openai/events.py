@@ -6,38 +6,27 @@ tool, and the one with the usage. The texts are parsed only where they are neede
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from spanledger.call import Answer
 from spanledger.semconv import names
+from spanledger_instrumentation.clients.answers import KEPT, ProviderError, finish, payload, valid_json
+from spanledger_instrumentation.clients.estimates import estimated, texts, tokens
+from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 from spanledger_instrumentation.openai import content
-from spanledger_instrumentation.openai.answer import PlainReader, ProviderError, finish, said_by, valid_json
+from spanledger_instrumentation.openai.answer import PlainReader, said_by
 from spanledger_instrumentation.openai.request import wants_json
-from spanledger_instrumentation.openai.shapes import mapping, mappings, text
-from spanledger_instrumentation.openai.usage import BYTES_PER_TOKEN, estimated, read_usage, texts
+from spanledger_instrumentation.openai.usage import read_usage
 
 #: What the client raises for an error in a stream.
 _STREAM_ERROR = "openai.APIError"
-#: Events are kept for an estimate up to this size, in bytes.
-KEPT = 4 * 1024 * 1024
 #: What stands behind the text of a chunk that neither ends a choice nor tells a usage.
 _QUIET = re.compile(rb'"finish_reason": ?null[}\]]*(?:, ?"usage": ?null)?')
 _NULL_USAGE = re.compile(rb',\s*"usage"\s*:\s*null|"usage"\s*:\s*null\s*,\s*')
 #: Marks of servers that send the chunk with nothing but the usage unasked (seen in recorded streams of Novita).
 _UNASKED = (b'"sla_metrics"',)
-
-
-def payload(event: bytes) -> dict[str, Any] | None:
-    """The JSON object in an event's data lines, if there is one."""
-    lines = [line[5:].lstrip() for line in event.splitlines() if line.startswith(b"data:")]
-    try:
-        found = json.loads(b"\n".join(lines))
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _tells(raw: bytes) -> bool:
@@ -157,8 +146,7 @@ class ChatEvents:
     def _seen(self) -> int:
         """Output tokens that were seen: one a chunk with text, or by the size of the text if that is more."""
         pieces = [piece for event in self._events if (found := payload(event)) for piece in _deltas(found)]
-        size = sum(len(piece.encode("utf-8", "replace")) for piece in pieces)
-        return max(len(pieces), -(-size // BYTES_PER_TOKEN))
+        return tokens(pieces)
 
     def _attributes(self) -> dict[str, Any]:
         attributes = finish(self._reasons, self._tools)
@@ -230,8 +218,6 @@ class ResponseEvents:
     def partial(self, elapsed: float) -> Answer:
         """What a stream said that was given up."""
         said = [d for e in self._deltas if (f := payload(e)) and isinstance(d := f.get("delta"), str) and d]
-        size = sum(len(piece.encode("utf-8", "replace")) for piece in said)
-        seen = max(len(said), -(-size // BYTES_PER_TOKEN))
         known = self._plain.parsed({**self._last, "status": "in_progress"})
-        usage = known.usage or estimated(self._body, seen, elapsed, given_up=True)
+        usage = known.usage or estimated(self._body, tokens(said), elapsed, given_up=True)
         return Answer(usage, known.model, known.tier, known.attributes)

@@ -15,12 +15,12 @@ from spanledger.call import NOTHING, Answer, Call, Calls
 from spanledger.errors import contained, type_name
 from spanledger.semconv import names
 from spanledger.stream import BodyTap, EventTap, Tap, tap_response
+from spanledger_instrumentation.clients.shapes import mapping, mappings
 from spanledger_instrumentation.openai import content
 from spanledger_instrumentation.openai.answer import PlainReader
 from spanledger_instrumentation.openai.background import Background, Created
 from spanledger_instrumentation.openai.events import ChatEvents, ResponseEvents
 from spanledger_instrumentation.openai.request import Endpoint, provider, request, wants_json
-from spanledger_instrumentation.openai.shapes import mapping, mappings
 
 #: The call whose HTTP attempts are being made here.
 CURRENT: ContextVar[Exchange | None] = ContextVar("spanledger_openai_exchange", default=None)

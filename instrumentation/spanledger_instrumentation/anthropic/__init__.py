@@ -1,0 +1,1 @@
+"""The Anthropic SDK and everything else that speaks the Messages API."""

@@ -1,0 +1,103 @@
+"""Reads Anthropic's plain answers: a body as bytes in, an `Answer` out. Pure, and indifferent to malformed bodies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from spanledger.call import Answer
+from spanledger.semconv import names
+from spanledger_instrumentation.anthropic import content
+from spanledger_instrumentation.anthropic.request import wants_json
+from spanledger_instrumentation.anthropic.usage import read_usage, tier
+from spanledger_instrumentation.clients.answers import ProviderError, finish, valid_json
+from spanledger_instrumentation.clients.estimates import estimated, texts, tokens
+from spanledger_instrumentation.clients.shapes import mapping, mappings, text
+
+#: Anthropic's reasons to stop, as the conventions name them; others stay what they are.
+_REASONS = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "refusal": "content_filter",
+}
+#: Keys of content blocks that say what they are, or that the server wrote; the model has not written their values.
+_LABELS = ("type", "id", "tool_use_id", "signature", "caller", "citations")
+
+
+class PlainReader:
+    """Reads the answer to one request."""
+
+    def __init__(self, body: Mapping[str, Any], *, capture: bool = False) -> None:
+        self._body = body
+        self._capture = capture
+
+    def whole(self, body: bytes) -> Answer:
+        """Read a complete body. A body that cannot be read is an answer whose usage has to be estimated."""
+        try:
+            found = json.loads(body)
+        except ValueError:
+            found = None
+        return self.parsed(found if isinstance(found, dict) else {})
+
+    def parsed(self, found: Mapping[str, Any]) -> Answer:
+        """Read a message that has been parsed."""
+        if found.get("type") == "error":
+            return Answer(error=reported_error(found))
+        told = found.get("usage")
+        usage = read_usage(told)
+        if usage is None:
+            usage = estimated(self._body, tokens(list(texts(said(found)))), 0.0, given_up=False)
+        return Answer(usage, text(found.get("model")), tier(told), self._attributes(found))
+
+    def partial(self, elapsed: float) -> Answer:
+        """An answer that was never read: the model has worked, but how much is not known."""
+        return Answer(estimated(self._body, 0, elapsed, given_up=True))
+
+    def _attributes(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        blocks = list(mappings(found.get("content")))
+        attributes = identity(found, [n for b in blocks if b.get("type") == "tool_use" and (n := text(b.get("name")))])
+        if wants_json(self._body):
+            written = "".join(text(block.get("text")) or "" for block in blocks)
+            attributes |= schema(attributes, written)
+        if self._capture:
+            attributes |= content.answered(found, stopped(found) or "error")
+        return attributes
+
+
+def reported_error(found: Mapping[str, Any]) -> ProviderError:
+    """The error that a body or an event tells, by the provider's own name for it."""
+    error = mapping(found.get("error"))
+    return ProviderError(error or found.get("error") or found, text(error.get("type")) or "anthropic.APIStatusError")
+
+
+def stopped(found: Mapping[str, Any]) -> str | None:
+    """Why the model stopped, as the conventions name it."""
+    reason = text(found.get("stop_reason"))
+    return _REASONS.get(reason, reason) if reason else None
+
+
+def identity(found: Mapping[str, Any], tools: list[str]) -> dict[str, Any]:
+    """Which message it is, why the model stopped, and which tools it asked for."""
+    reason = stopped(found)
+    attributes = finish([reason] if reason else [], tools)
+    if message_id := text(found.get("id")):
+        attributes[names.GEN_AI_RESPONSE_ID] = message_id
+    return attributes
+
+
+def schema(attributes: Mapping[str, Any], written: str) -> dict[str, bool]:
+    """Whether an answer that had to be JSON is JSON; of a call of tools nothing is said."""
+    if names.SPANLEDGER_RESPONSE_TOOL_CALLS in attributes:
+        return {}
+    return {names.SPANLEDGER_RESPONSE_SCHEMA_VALID: valid_json(written)}
+
+
+def said(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What the model wrote into a message, block by block. Results of the server's tools are no writing of its own."""
+    for block in mappings(found.get("content")):
+        if not str(block.get("type")).endswith("_result"):
+            yield {key: value for key, value in block.items() if key not in _LABELS}

@@ -1,0 +1,1 @@
+"""What the adapters of client SDKs share: the choke point, the life of an exchange, estimates, and looks into JSON."""
