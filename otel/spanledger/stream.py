@@ -132,12 +132,17 @@ class EventTap(Tap):
         held, self._held = b"".join(self._held), []
         return held
 
+    def _last(self) -> bytes:
+        """The last bytes held back, as many as a boundary may have begun with; pieces may be smaller than that."""
+        held = self._held
+        return held[-1][-3:] if len(held[-1]) > 2 else b"".join(held[-3:])[-3:]
+
     def _events(self, data: bytes) -> bytes:
         """What the reader makes of the events that are complete; the rest is held back, in pieces."""
         if not self._held:
             if data.endswith(b"\n\n") and data.count(b"\n") == 2:  # one line and its end: a JSON line holds no other
                 return self._reader.event(data)
-        elif not _BOUNDARY.search(self._held[-1][-3:] + data):
+        elif not _BOUNDARY.search(self._last() + data):
             self._held.append(data)
             return b""
         data = self._released() + data

@@ -81,12 +81,22 @@ _PATHS: tuple[tuple[str, Route], ...] = (
     (r"/api/(?:embed|embeddings)", Route("ollama_embed", "embeddings", ("input", "prompt"), "ollama", bound=True)),
 )
 _KNOWN = tuple((re.compile(path + "$"), route) for path, route in _PATHS)
+#: How all of those end. Nearly all other traffic ends otherwise, and is told from it by that.
+_ENDINGS = (
+    "/completions", "/embeddings", "/responses", "/messages", "awPredict", "Content", "Contents", "/converse",
+    "/converse-stream", "/invoke", "/invoke-with-response-stream", "/chat", "/embed", "/generate",
+)  # fmt: skip
+
+
+def route(url: str) -> Route | None:
+    """What a URL, or its path, asks a model for; None if it asks none."""
+    path = url.partition("?")[0]
+    return _route(path) if path.endswith(_ENDINGS) else None
 
 
 @lru_cache(maxsize=1024)
-def route(url: str) -> Route | None:
-    """What a URL, or its path, asks a model for; None if it asks none. Quick where the same was asked before."""
-    path = urlsplit(url).path.rstrip("/")
+def _route(url: str) -> Route | None:
+    path = urlsplit(url).path
     for pattern, found in _KNOWN:
         if at := pattern.search(path):
             named = at.groupdict()
