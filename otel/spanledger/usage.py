@@ -1,7 +1,7 @@
-"""The tokens of one call, in the inclusive convention of the semantic conventions.
+"""What one call used: its tokens, in the inclusive convention of the semantic conventions, and what else is paid for.
 
 `input` counts every input token, read from or written to a cache or not; `output` counts every output token,
-reasoning included. All other fields are parts of those two and are never added to them.
+reasoning included. All other counts of tokens are parts of those two and are never added to them.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import Any
 
 from spanledger.semconv import names
@@ -18,12 +19,65 @@ PLAUSIBLE = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """What one call used, in tokens.
+class Units:
+    """What one call used that is paid for and no token.
 
-    `cache_write_long` is the part of `cache_write` that lives longer than the provider's default (Anthropic: one
-    hour). `audio` and `image` parts may overlap with `cache_read`. `reported_nano_usd` is the cost that the provider
-    itself told, in nano-USD.
+    `billed_input` and `billed_output` are tokens that the provider bills instead of those it counts (Cohere does not
+    charge for its own preamble); None where it bills what it counts. `audio_ms` is audio that is billed by time, in
+    milliseconds; `characters` text that is billed by the character; `images` pictures made that are billed by the
+    piece; `pages` pages of documents read; `search_units` searches of rerankers.
+
+    Tools of the provider that are charged by use: `preview_searches`, which are part of `Usage.web_searches` (OpenAI's
+    older tool, dearer with some models); `social_searches` on X; `file_searches` in stored documents; `maps_searches`;
+    `code_executions`, and `code_sessions`, the containers that those ran in. `drawn_images` (made by a tool of a
+    Responses call) and `web_fetches` are told but not charged by use.
+    """
+
+    billed_input: int | None = None
+    billed_output: int | None = None
+    audio_ms: int = 0
+    characters: int = 0
+    images: int = 0
+    pages: int = 0
+    search_units: int = 0
+    preview_searches: int = 0
+    social_searches: int = 0
+    file_searches: int = 0
+    maps_searches: int = 0
+    code_executions: int = 0
+    code_sessions: int = 0
+    drawn_images: int = 0
+    web_fetches: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether there is anything."""
+        return self is not NO_UNITS and self != NO_UNITS
+
+    def flagged(self) -> tuple[Units, bool]:
+        """The same with 0 for what is negative or beyond belief, and whether there was such a count."""
+        wrong: dict[str, Any] = {}
+        for name in _UNITS:
+            if (value := getattr(self, name)) is not None and not 0 <= value <= PLAUSIBLE:
+                wrong[name] = None if name in ("billed_input", "billed_output") else 0
+        return (replace(self, **wrong), True) if wrong else (self, False)
+
+
+_UNITS = tuple(field.name for field in fields(Units))
+NO_UNITS = Units()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one call used, in tokens; `units` is the rest.
+
+    `cache_write_long` is the part of `cache_write` that lives longer than the provider's default (Anthropic and
+    Bedrock: one hour, OpenAI: twelve hours). Parts of `input` by kind (audio, image, video) may overlap with
+    `cache_read`; `cache_read_audio` and `cache_read_image` are where they do. `input_tool` is what the provider's own
+    tools gave the model to read, `citation` what it cited, `accepted_prediction` and `rejected_prediction` are tokens
+    of an answer that the request foretold. `web_searches` are the searches that the provider charges for.
+
+    `reported_nano_usd` is the cost that the provider itself told, in nano-USD. `reported_total` is the sum of tokens
+    that it told, 0 if it told none.
     """
 
     input: int = 0
@@ -41,6 +95,15 @@ class Usage:
     reported_nano_usd: int | None = None
     estimated: bool = False
     suspect: bool = False
+    cache_read_image: int = 0
+    input_video: int = 0
+    output_video: int = 0
+    input_tool: int = 0
+    citation: int = 0
+    accepted_prediction: int = 0
+    rejected_prediction: int = 0
+    reported_total: int = 0
+    units: Units = NO_UNITS
 
     @property
     def total(self) -> int:
@@ -49,44 +112,53 @@ class Usage:
 
     def flagged(self) -> Usage:
         """The provider's own counts, flagged suspect where they contradict each other; negative ones count as 0."""
-        if self.suspect or (not self._negative() and self._fits()):
+        counts = _counts(self)
+        if self.suspect or (min(counts) >= 0 and self._fits() and self.units is NO_UNITS):
             return self
-        negative: dict[str, Any] = {f: 0 for f in _COUNTS if getattr(self, f) < 0}
-        return replace(self, suspect=True, **negative)
-
-    def _negative(self) -> bool:
-        """Whether any count is below 0."""
-        parts = min(self.cache_read, self.cache_write, self.cache_write_long, self.reasoning, self.cache_read_audio)
-        others = min(self.input_audio, self.output_audio, self.input_image, self.output_image, self.web_searches)
-        return min(self.input, self.output, parts, others) < 0
+        units, odd = self.units.flagged()
+        negative: dict[str, Any] = {name: 0 for name, value in zip(_COUNTS, counts, strict=True) if value < 0}
+        if not odd and not negative and self._fits():
+            return self
+        return replace(self, suspect=True, units=units, **negative)
 
     def checked(self) -> Usage:
         """What is charged: the same counts where they agree, otherwise the larger reading."""
         usage = self.flagged()
         if not usage.suspect:
             return usage
+        into, out = max(usage.input, _input_parts(usage)), max(usage.output, _output_parts(usage))
         return replace(
             usage,
-            input=max(usage.input, usage.cache_read + usage.cache_write, usage.input_audio, usage.input_image),
-            output=max(usage.output, usage.reasoning, usage.output_audio, usage.output_image),
+            input=into,
+            output=max(out, usage.reported_total - into),
+            cache_write=max(usage.cache_write, usage.cache_write_long),
+            cache_read=max(usage.cache_read, usage.cache_read_audio + usage.cache_read_image),
         )
 
     def _fits(self) -> bool:
-        """Whether input and output are at least as large as their parts."""
-        parts_in = max(self.cache_read + self.cache_write, self.input_audio, self.input_image)
-        return self.input >= parts_in and self.output >= max(self.reasoning, self.output_audio, self.output_image)
+        """Whether input and output are at least as large as their parts, and the told sum no larger than both."""
+        return (
+            self.input >= _input_parts(self)
+            and self.output >= _output_parts(self)
+            and self.reported_total <= self.input + self.output
+            and self.cache_read >= self.cache_read_audio + self.cache_read_image
+            and self.cache_write >= self.cache_write_long
+        )
 
     @property
     def plausible(self) -> bool:
         """Whether a model could have used this much; what is not plausible is no usage at all."""
         return self.input <= PLAUSIBLE and self.output <= PLAUSIBLE
 
+    def exceeds(self, window: int | None) -> bool:
+        """Whether this is more than a model with a context window of so many tokens can read or write."""
+        return window is not None and max(self.input, self.output) > window
+
     def attributes(self) -> dict[str, int | bool]:
-        """As span attributes; parts that are 0 are left out."""
-        found: dict[str, int | bool] = {
-            names.GEN_AI_USAGE_INPUT_TOKENS: self.input,
-            names.GEN_AI_USAGE_OUTPUT_TOKENS: self.output,
-        }
+        """As span attributes; parts that are 0 are left out, and tokens where only other units were told."""
+        found: dict[str, int | bool] = {}
+        if self.total or not self.units:
+            found = {names.GEN_AI_USAGE_INPUT_TOKENS: self.input, names.GEN_AI_USAGE_OUTPUT_TOKENS: self.output}
         if self.cache_read:
             found[names.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS] = self.cache_read
         if self.cache_write:
@@ -100,7 +172,21 @@ class Usage:
         return found
 
 
-_COUNTS = tuple(f.name for f in fields(Usage) if f.name not in ("reported_nano_usd", "estimated", "suspect"))
+_COUNTS = tuple(f.name for f in fields(Usage) if f.name not in ("reported_nano_usd", "estimated", "suspect", "units"))
+_counts = attrgetter(*_COUNTS)
+
+
+def _input_parts(usage: Usage) -> int:
+    """The least input that its parts leave possible: kinds exclude each other, reading and writing a cache too."""
+    read = max(usage.cache_read, usage.cache_read_audio + usage.cache_read_image)
+    kinds = usage.input_audio + usage.input_image + usage.input_video
+    return max(read + max(usage.cache_write, usage.cache_write_long), kinds, usage.input_tool)
+
+
+def _output_parts(usage: Usage) -> int:
+    """The least output that its parts leave possible."""
+    kinds = usage.output_audio + usage.output_image + usage.output_video
+    return max(usage.reasoning + usage.citation, kinds, usage.accepted_prediction + usage.rejected_prediction)
 
 
 def count(value: object) -> int:

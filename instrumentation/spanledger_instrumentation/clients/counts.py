@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from spanledger.usage import count
+from spanledger.usage import Units, Usage, count
 
 
 def number(block: Mapping[str, Any], *keys: str) -> int | None:
@@ -30,3 +31,22 @@ def reported(block: Mapping[str, Any]) -> int | None:
     if isinstance(ticks, int) and not isinstance(ticks, bool) and 0 < ticks < 10**16:
         return -(-ticks // 10)
     return None
+
+
+def usable(usage: Usage, units: Units | None = None) -> Usage | None:
+    """A reading with its contradictions flagged; None if no model could have used this much."""
+    if units:
+        usage = replace(usage, units=units)
+    found = usage.flagged()
+    return found if found.plausible else None
+
+
+def inclusive(usage: Usage, total: int | None) -> Usage | None:
+    """Of a provider whose input leaves out what was read from and written to a cache (Anthropic, Bedrock).
+
+    `total` is the sum that it told: where that leaves no room for the cached tokens, they were counted already.
+    """
+    cached = usage.cache_read + usage.cache_write
+    if not (total is not None and cached and total == usage.total and usage.input >= cached):
+        usage = replace(usage, input=usage.input + cached)
+    return usable(usage)
