@@ -53,8 +53,9 @@ class TappedReader(StreamReader):
             self._tap.broken(error)
             raise
         if data or ends_chunk:
-            self.feed_data(self._tap.feed(data))
-            if ends_chunk:
+            shown = self._tap.feed(data)
+            self.feed_data(shown)
+            if ends_chunk and (shown or not data):
                 self.end_http_chunk_receiving()
         else:
             self._finish()

@@ -9,8 +9,8 @@ from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 Dialect = Literal[
-    "chat", "completions", "embeddings", "responses", "anthropic", "gemini", "gemini_embed", "converse", "invoke",
-    "cohere", "cohere_embed", "ollama", "ollama_embed",
+    "chat", "completions", "embeddings", "responses", "anthropic",
+    "gemini", "bedrock.converse", "bedrock.invoke", "cohere", "ollama", "llama_server", "text_generation",
 ]  # fmt: skip
 
 
@@ -64,27 +64,38 @@ _PATHS: tuple[tuple[str, Route], ...] = (
     ),
     (
         _MODEL + r"(?:embedContent|batchEmbedContents)",
-        Route("gemini_embed", "embeddings", ("content", "requests"), "gcp.gemini"),
+        Route("gemini", "embeddings", ("content", "requests"), "gcp.gemini"),
+    ),
+    (
+        r"/publishers/google" + _MODEL + r"predict",
+        Route("gemini", "generate_content", ("instances",), "gcp.vertex_ai"),
     ),
     (
         _BEDROCK + r"(?:converse|(?P<streams>converse-stream))",
-        Route("converse", "chat", ("messages",), "aws.bedrock"),
+        Route("bedrock.converse", "chat", ("messages",), "aws.bedrock"),
     ),
     (
         _BEDROCK + r"(?:invoke|(?P<streams>invoke-with-response-stream))",
-        Route("invoke", "chat", ("messages", "prompt", "inputText", "texts"), "aws.bedrock"),
+        Route("bedrock.invoke", "chat", ("messages", "prompt", "inputText", "texts"), "aws.bedrock"),
     ),
     (r"/v[12]/chat", Route("cohere", "chat", ("messages", "message"), "cohere", bound=True)),
-    (r"/v[12]/embed", Route("cohere_embed", "embeddings", ("texts", "inputs", "images"), "cohere", bound=True)),
+    (r"/v[12]/embed", Route("cohere", "embeddings", ("texts", "inputs", "images"), "cohere", bound=True)),
+    (r"/v[12]/rerank", Route("cohere", "rerank", ("documents",), "cohere", bound=True)),
     (r"/api/chat", Route("ollama", "chat", ("messages",), "ollama", bound=True)),
     (r"/api/generate", Route("ollama", "text_completion", ("prompt",), "ollama", bound=True)),
-    (r"/api/(?:embed|embeddings)", Route("ollama_embed", "embeddings", ("input", "prompt"), "ollama", bound=True)),
+    (r"/api/(?:embed|embeddings)", Route("ollama", "embeddings", ("input", "prompt"), "ollama", bound=True)),
+    (r"/completion", Route("llama_server", "text_completion", ("prompt",), "llama_server", bound=True)),
+    (
+        r"/(?:generate|(?P<streams>generate_stream))",
+        Route("text_generation", "text_completion", ("inputs",), "text_generation", bound=True),
+    ),
 )
 _KNOWN = tuple((re.compile(path + "$"), route) for path, route in _PATHS)
 #: How all of those end. Nearly all other traffic ends otherwise, and is told from it by that.
 _ENDINGS = (
-    "/completions", "/embeddings", "/responses", "/messages", "awPredict", "Content", "Contents", "/converse",
-    "/converse-stream", "/invoke", "/invoke-with-response-stream", "/chat", "/embed", "/generate",
+    "/completions", "/completion", "/embeddings", "/responses", "/messages", "redict", "Content", "Contents",
+    "/converse", "/converse-stream", "/invoke", "/invoke-with-response-stream", "/chat", "/embed", "/rerank",
+    "/generate", "/generate_stream",
 )  # fmt: skip
 
 

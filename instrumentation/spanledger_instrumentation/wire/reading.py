@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from spanledger.call import Request
+from spanledger.semconv import names
 from spanledger.stream import BodyReader, BodyTap, Ends, EventTap, Tap
 from spanledger_instrumentation.anthropic import content as anthropic_content
 from spanledger_instrumentation.anthropic import request as anthropic
 from spanledger_instrumentation.anthropic.answer import PlainReader as AnthropicReader
 from spanledger_instrumentation.anthropic.events import MessageEvents
-from spanledger_instrumentation.anthropic.frames import FrameTap
+from spanledger_instrumentation.dialects import DIALECTS, Dialect, PlainReader, StreamReader
 from spanledger_instrumentation.openai import content as openai_content
 from spanledger_instrumentation.openai import request as openai
 from spanledger_instrumentation.openai.answer import PlainReader as OpenAIReader
@@ -20,7 +21,6 @@ from spanledger_instrumentation.openai.events import ChatEvents, ResponseEvents
 from spanledger_instrumentation.wire.recognise import Asked
 
 _EVENTS = "text/event-stream"
-_FRAMES = "application/vnd.amazon.eventstream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class OpenAI(Reading):
 
 
 class Anthropic(Reading):
-    """The Messages API, as Anthropic, Vertex and Bedrock serve it."""
+    """The Messages API, as Anthropic and Vertex serve it."""
 
     def request(self) -> Request:
         """As the client's own adapter has it."""
@@ -124,17 +124,52 @@ class Anthropic(Reading):
         return AnthropicReader(self.asked.body, capture=self.capture)
 
     def tap(self, call: Ends, head: Head, *, usage_asked: bool) -> Tap:  # noqa: ARG002  usage is always told
-        """Events, bare or in Amazon's frames."""
-        if _FRAMES in head.kind:
-            return FrameTap(call, MessageEvents(self.asked.body, capture=self.capture))
+        """Events where the answer has such."""
         if _EVENTS in head.kind:
             return EventTap(call, MessageEvents(self.asked.body, capture=self.capture))
         return BodyTap(call, self.plain(head))
 
 
+class Other(Reading):
+    """The rest: Gemini, Bedrock, Cohere, Ollama and servers of one's own."""
+
+    @property
+    def _dialect(self) -> Dialect:
+        return DIALECTS[self.asked.route.dialect]
+
+    def request(self) -> Request:
+        """Model and cap."""
+        asked = self.asked
+        operation = asked.route.operation
+        if asked.route.dialect == "bedrock.invoke" and "embed" in (asked.model or ""):
+            operation = "embeddings"
+        cap = self._dialect.asked(asked.body).get("max_tokens")
+        attributes = {names.GEN_AI_REQUEST_MAX_TOKENS: cap} if type(cap) is int else {}
+        return Request(
+            operation, asked.provider, asked.model, asked.host, asked.port, asked.stream, attributes=attributes
+        )
+
+    def plain(self, head: Head | None = None) -> BodyReader:
+        """Some tell tokens in the headers."""
+        return PlainReader(self._dialect, self.asked.body, head.headers if head else None)
+
+    def tap(self, call: Ends, head: Head, *, usage_asked: bool) -> Tap:  # noqa: ARG002  usage is always told
+        """The reader cuts streams itself, each as its provider frames it."""
+        if self.asked.stream:
+            return PieceTap(call, StreamReader(self._dialect, self.asked.body, head.headers))
+        return BodyTap(call, self.plain(head))
+
+
+class PieceTap(EventTap):
+    """Shows a reader every piece as it comes."""
+
+    def _events(self, data: bytes) -> bytes:
+        return self._reader.event(data)
+
+
 def reading(asked: Asked, *, capture: bool) -> Reading:
     """How a call is read."""
     dialect = asked.route.dialect
-    if dialect == "anthropic" or (dialect == "invoke" and "anthropic" in (asked.model or "")):
-        return Anthropic(asked, capture)
-    return OpenAI(asked, capture)
+    if dialect in DIALECTS:
+        return Other(asked, capture)
+    return Anthropic(asked, capture) if dialect == "anthropic" else OpenAI(asked, capture)

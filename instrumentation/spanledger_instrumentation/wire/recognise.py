@@ -10,6 +10,8 @@ from typing import Any
 from spanledger_instrumentation.wire.hosts import Hosts
 from spanledger_instrumentation.wire.paths import Route
 
+#: Dialects whose requests name no model: a prompt kept by the provider does, or the server has but one.
+_NAMELESS = ("responses", "llama_server", "text_generation")
 #: A larger body is no prompt that anybody sends.
 _LARGEST = 128 * 1024 * 1024
 
@@ -61,12 +63,12 @@ def recognise(route: Route, host: str, port: int | None, body: object, hosts: Ho
 
 def _asks(route: Route, body: Mapping[str, Any]) -> bool:
     """Whether a body has the shape of what the path asks for: a model, named here or there, and something to say."""
-    named = isinstance(body.get("model"), str) or route.model is not None or route.dialect == "responses"
-    return named and any(body.get(key) for key in route.needs)
+    named = isinstance(body.get("model"), str) or route.model is not None
+    return (named or route.dialect in _NAMELESS) and any(body.get(key) for key in route.needs)
 
 
 def _streams(route: Route, body: Mapping[str, Any]) -> bool:
     """Whether the answer comes in pieces. Ollama does so unless told otherwise."""
-    if route.dialect == "ollama":
+    if route.dialect == "ollama" and route.operation != "embeddings":
         return body.get("stream") is not False
     return route.streams or body.get("stream") is True
