@@ -1,4 +1,4 @@
-"""A simulated OpenAI API on loopback: the real wire format, and a bill that is the truth.
+"""A simulated provider on loopback, OpenAI's API and Anthropic's: the real wire format, and a bill that is the truth.
 
     with serve() as provider:
         client = openai.OpenAI(base_url=provider.base_url, api_key="sk-simulated")

@@ -12,10 +12,21 @@ from starlette.routing import BaseRoute, Route
 
 from provider import models
 from provider.desk import Desk, Reply
+from provider.dialect import ANTHROPIC
 from provider.errors import Json, refusal
 from provider.front import Endpoint, Front, fingerprint
 from provider.settings import Settings
-from provider.wire import chat, completions, embeddings, moderations, response_desk, responses
+from provider.wire import (
+    chat,
+    completions,
+    embeddings,
+    message_batches,
+    messages,
+    moderations,
+    platforms,
+    response_desk,
+    responses,
+)
 
 _MODELS: dict[str, Endpoint] = {
     "/chat/completions": chat.answer,
@@ -25,6 +36,15 @@ _MODELS: dict[str, Endpoint] = {
     "/responses": responses.answer,
     "/responses/compact": response_desk.compact,
     "/responses/input_tokens": response_desk.input_tokens,
+}
+_CLAUDE: dict[str, Endpoint] = {
+    "/v1/messages": messages.answer,
+    "/v1/messages/count_tokens": messages.count_tokens,
+    "/v1/messages/batches": message_batches.create,
+    "/model/{model}/invoke": platforms.bedrock,
+    "/model/{model}/invoke-with-response-stream": platforms.bedrock_stream,
+    platforms.VERTEX + ":rawPredict": platforms.vertex,
+    platforms.VERTEX + ":streamRawPredict": platforms.vertex,
 }
 _DEPLOYED = ("/chat/completions", "/completions", "/embeddings")
 _ROOTS = ("/v1", "/openai/v1", "/openai")
@@ -39,7 +59,18 @@ def create_app(settings: Settings | None = None, desk: Desk | None = None) -> St
     front = Front(desk)
     routes = [route for root in _ROOTS for route in _routes(front, root)]
     deployed = [_post("/openai/deployments/{deployment}" + path, front, _MODELS[path]) for path in _DEPLOYED]
-    return Starlette(routes=[*routes, *deployed, *_books(desk), Route("/healthz", _healthy)])
+    claude = _claude(Front(desk, ANTHROPIC))
+    return Starlette(routes=[*claude, *routes, *deployed, *_books(desk), Route("/healthz", _healthy)])
+
+
+def _claude(front: Front) -> list[BaseRoute]:
+    """Anthropic's API, and where Bedrock and Vertex have it."""
+    batch = "/v1/messages/batches/{id}"
+    return [
+        *(_post(path, front, endpoint) for path, endpoint in _CLAUDE.items()),
+        Route(batch, partial(_by_id, front, message_batches.retrieve), methods=["GET"]),
+        Route(f"{batch}/results", partial(_by_id, front, message_batches.results), methods=["GET"]),
+    ]
 
 
 def _routes(front: Front, root: str) -> list[BaseRoute]:

@@ -12,6 +12,7 @@ from provider.cache import PromptCache
 from provider.content.compose import Said
 from provider.content.talk import Talk
 from provider.errors import Json
+from provider.framing import SSE, Framing
 from provider.limits import Limits
 from provider.models import Model
 from provider.settings import Settings
@@ -45,8 +46,20 @@ class Reply:
     """What it is billed; None where the endpoint is free."""
     events: Iterable[Json] | None = None
     """The same answer as a stream, if the request asked for one."""
+    framing: Framing = SSE
+    """How each of them goes over the wire."""
     closing: bool = False
     """Whether the stream ends with `[DONE]`."""
+
+
+@dataclass
+class Batch:
+    """Many requests at once, answered one after the other. It is done when it is looked at for the first time."""
+
+    id: str
+    created: int
+    results: list[Json]
+    done: bool = False
 
 
 @dataclass
@@ -57,6 +70,7 @@ class Desk:
     books: Books = field(default_factory=Books)
     cache: PromptCache = field(default_factory=PromptCache)
     shelf: Shelf = field(default_factory=Shelf)
+    batches: dict[str, Batch] = field(default_factory=dict)
     faulted: Counter[str] = field(default_factory=Counter)
     _asked: Counter[str] = field(default_factory=Counter)
 

@@ -37,7 +37,7 @@ class ApiError(Exception):
 def refusal(name: str, model: str, retry_after: float = 1.0) -> ApiError:
     """The refusal of that name: an HTTP status, `quota`, `context_length` or `content_filter`."""
     made = _made(name, model, retry_after)
-    if made.status in (429, 503) and name != "quota":
+    if made.status in (429, 503, 529) and name != "quota":
         made.headers["retry-after-ms"] = str(round(retry_after * 1000))
         made.headers["retry-after"] = str(math.ceil(retry_after))
     return made
@@ -110,5 +110,5 @@ _SAID: dict[str, tuple[int, str, str, str | None]] = {
     "503": (503, "The engine is currently overloaded, please try again later", "server_error", None),
 }
 
-STATUSES = ("400", "401", "403", "404", "408", "409", "422", "429", "500", "502", "503", "504")
+STATUSES = ("400", "401", "403", "404", "408", "409", "422", "429", "500", "502", "503", "504", "529")
 NAMED = tuple(name for name in _SAID if not name.isdigit())

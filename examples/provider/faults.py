@@ -83,9 +83,9 @@ def spoil(document: Json, fault: str | None) -> Json:
     """The document, or the event of a stream, malformed in that way."""
     if fault not in SHAPES:
         return document
-    inner = document.get("response")
-    if isinstance(inner, dict):
-        return document | {"response": _spoiled(inner, fault)}
+    for name in ("response", "message"):  # where an event of a stream holds the document
+        if isinstance(inner := document.get(name), dict):
+            return document | {name: _spoiled(inner, fault)}
     return _spoiled(document, fault)
 
 
@@ -95,7 +95,7 @@ def _spoiled(document: Json, fault: str) -> Json:
     if fault == "model_null":
         return document | ({"model": None} if "model" in document else {})
     if fault.startswith("choices_"):
-        name = next((n for n in ("choices", "output", "data") if n in document), None)
+        name = next((n for n in ("choices", "output", "data", "content") if n in document), None)
         if name is None:
             return document
         rest = {k: v for k, v in document.items() if k != name}
@@ -117,4 +117,4 @@ def _with_bad_usage(document: Json, fault: str) -> Json:
 def _changed(node: Any, change: Callable[[int], Any]) -> Any:
     if isinstance(node, dict):
         return {name: _changed(value, change) for name, value in node.items()}
-    return change(node)
+    return change(node) if isinstance(node, int) else node

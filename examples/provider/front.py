@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from provider import errors, faults, models, wishes
 from provider.books import Entry
 from provider.desk import Ask, Desk, Reply
+from provider.dialect import OPENAI, Dialect
 from provider.errors import ApiError, Json
 from provider.sending import EventStream, Whole, frames
 from provider.wishes import Wish
@@ -27,16 +28,22 @@ _NO_KEY = (
     "Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
 )
 _NOT_JSON = "We could not parse the JSON body of your request. The OpenAI API expects a JSON payload."
-_SPOKEN = ("instructions", "messages", "input", "prompt")
-_DEFAULT_MODELS = {"/moderations": "omni-moderation-latest", "/input_tokens": "gpt-4o-mini"}
+_SPOKEN = ("instructions", "system", "messages", "input", "prompt")
+_DEFAULT_MODELS = {
+    "/moderations": "omni-moderation-latest",
+    "/input_tokens": "gpt-4o-mini",
+    "/batches": "claude-haiku-4-5",
+}
+_SECRET = ("authorization", "api-key", "x-api-key")
 _LONGEST_SILENCE = 600.0
 
 
 @dataclass(frozen=True)
 class Front:
-    """Takes the requests of one provider."""
+    """Takes the requests of one provider that come in one dialect."""
 
     desk: Desk
+    dialect: Dialect = OPENAI
 
     async def call(self, request: Request, endpoint: Endpoint) -> Response:
         """Answer a request to a model."""
@@ -62,8 +69,8 @@ class Front:
     async def _answer(self, request: Request, endpoint: Endpoint, entry: Entry, raw: bytes, started: float) -> Response:
         _authorize(request)
         body = _parsed(entry)
-        entry.model = str(body.get("model") or request.path_params.get("deployment") or _default_model(request))
-        entry.stream = body.get("stream") is True
+        entry.model = str(body.get("model") or _named_in(request) or _default_model(request))
+        entry.stream = body.get("stream") is True or "stream" in request.url.path.rpartition("/")[2]
         wish, entry.fault = self._wish(request, entry, body)
         refusal = self._refusal(entry.fault, body, entry.model, wish)
         reply = None
@@ -88,7 +95,9 @@ class Front:
             raise ApiError(400, str(wrong)) from None
 
     def _enter(self, request: Request, raw: bytes) -> Entry:
-        headers = {k: "***" if k in ("authorization", "api-key") else v for k, v in request.headers.items()}
+        headers = {
+            k: "***" if k in ("authorization", "api-key", "x-api-key") else v for k, v in request.headers.items()
+        }
         entry = Entry(
             time=self.desk.settings.clock(),
             method=request.method,
@@ -130,25 +139,21 @@ class Front:
         if reply.events is None:
             return Whole(reply, entry, headers, fault)
         gap = (self.desk.settings.gap_ms if wish.gap_ms is None else wish.gap_ms) / 1000
-        return EventStream(frames(reply, wish, fault), entry, headers, gap)
+        return EventStream(frames(reply, wish, fault, self.dialect), entry, headers, gap, reply.framing.media_type)
 
     def _refuse(self, refused: ApiError, entry: Entry, started: float) -> Response:
         entry.status = refused.status
         entry.finished = True
         headers = self._headers(entry, started) | refused.headers
-        return JSONResponse(refused.body, refused.status, headers)
+        return JSONResponse(self.dialect.error(refused, entry.request_id), refused.status, headers)
 
     def _headers(self, entry: Entry, started: float) -> dict[str, str]:
-        said = {
-            "x-request-id": entry.request_id,
-            "openai-organization": "org-simulated",
-            "openai-processing-ms": str(round((time.perf_counter() - started) * 1000)),
-            "openai-version": "2020-10-01",
-        }
+        said = self.dialect.headers(entry.request_id, (time.perf_counter() - started) * 1000)
         if not entry.model:
             return said
         spent = entry.tokens.input + entry.tokens.output if entry.tokens else 0
-        return said | self.desk.limits.headers(models.named(entry.model).asked, spent)
+        left = self.desk.limits.take(models.named(entry.model).asked, spent)
+        return said | self.dialect.limits(left)
 
 
 def fingerprint(key: str) -> str:
@@ -157,7 +162,13 @@ def fingerprint(key: str) -> str:
 
 
 def _key(request: Request) -> str:
-    return request.headers.get("authorization", "").removeprefix("Bearer ") or request.headers.get("api-key", "")
+    bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+    return bearer or request.headers.get("api-key", "") or request.headers.get("x-api-key", "")
+
+
+def _named_in(request: Request) -> str | None:
+    """The model that the path names."""
+    return request.path_params.get("deployment") or request.path_params.get("model")
 
 
 def _authorize(request: Request) -> None:
@@ -183,7 +194,7 @@ def _parsed(entry: Entry) -> Json:
 
 def _said(body: Json) -> str:
     """All text of a request in which a wish can stand."""
-    return "\n".join(text for name in _SPOKEN for text in _texts(body.get(name)))
+    return "\n".join(text for name in _SPOKEN for text in wishes.texts(body.get(name)))
 
 
 def _default_model(request: Request) -> str:
@@ -196,13 +207,6 @@ def _understood(endpoint: Endpoint, ask: Ask, desk: Desk) -> Reply:
         return endpoint(ask, desk)
     except (AttributeError, KeyError, TypeError, ValueError) as wrong:
         raise ApiError(400, f"Invalid request: {type(wrong).__name__}: {wrong}") from wrong
-
-
-def _texts(node: Any) -> list[str]:
-    if isinstance(node, str):
-        return [node]
-    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    return [text for child in children for text in _texts(child)]
 
 
 async def _silence(request: Request) -> Response:

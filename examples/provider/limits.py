@@ -1,4 +1,4 @@
-"""The rate-limit headers: two buckets per model that fill up again within a minute."""
+"""What rate-limit headers tell: two buckets per model that fill up again within a minute."""
 
 from __future__ import annotations
 
@@ -44,14 +44,10 @@ class Limits:
     clock: Callable[[], float]
     _buckets: dict[str, tuple[Bucket, Bucket]] = field(default_factory=dict)
 
-    def headers(self, model: str, tokens: int) -> dict[str, str]:
-        """Count one request with so many tokens and say what is left of that model's limits."""
+    def take(self, model: str, tokens: int) -> dict[str, Bucket]:
+        """Count one request with so many tokens; what is left of that model's `requests` and `tokens`."""
         pair = self._buckets.setdefault(model, (Bucket(self.requests), Bucket(self.tokens)))
         now = self.clock()
-        made: dict[str, str] = {}
-        for name, bucket, units in zip(("requests", "tokens"), pair, (1, tokens), strict=True):
+        for bucket, units in zip(pair, (1, tokens), strict=True):
             bucket.take(units, now)
-            made[f"x-ratelimit-limit-{name}"] = str(bucket.limit)
-            made[f"x-ratelimit-remaining-{name}"] = str(bucket.remaining)
-            made[f"x-ratelimit-reset-{name}"] = bucket.reset
-        return made
+        return dict(zip(("requests", "tokens"), pair, strict=True))

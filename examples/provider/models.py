@@ -30,6 +30,11 @@ DATED = {
     "text-embedding-ada-002": "text-embedding-ada-002-v2",
     "omni-moderation-latest": "omni-moderation-2024-09-26",
 }
+CLAUDE = {
+    "claude-haiku-4-5": "claude-haiku-4-5-20251001",
+    "claude-sonnet-4-5": "claude-sonnet-4-5-20250929",
+    "claude-opus-4-5": "claude-opus-4-5-20251101",
+}
 DIMENSIONS = {"text-embedding-3-large": 3072}
 DEFAULT_DIMENSIONS = 1536
 
@@ -58,9 +63,9 @@ class Model:
     @property
     def listed(self) -> bool:
         """Whether `/v1/models` shows it, by its short or its dated name."""
-        return self.asked in DATED or self.asked in DATED.values()
+        return any(self.asked in names or self.asked in names.values() for names in (DATED, CLAUDE))
 
 
 def named(name: str) -> Model:
     """The model of that name; an unknown one answers under the very name it was asked by."""
-    return Model(name, DATED.get(name, name))
+    return Model(name, DATED.get(name) or CLAUDE.get(name, name))

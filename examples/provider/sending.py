@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from provider import errors
 from provider.books import Entry
 from provider.desk import Reply
-from provider.errors import Json
+from provider.dialect import Dialect
 from provider.faults import spoil
 from provider.wishes import Wish
 
@@ -51,13 +50,13 @@ class Whole(Response):
 
 
 class EventStream(Response):
-    """Server-sent events; it stops when the client has gone."""
+    """Server-sent events, or the like; it stops when the client has gone."""
 
-    media_type = "text/event-stream"
-
-    def __init__(self, frames: Iterator[bytes], entry: Entry, headers: Mapping[str, str], gap: float) -> None:
+    def __init__(
+        self, frames: Iterator[bytes], entry: Entry, headers: Mapping[str, str], gap: float, media_type: str
+    ) -> None:
         """A stream of these frames, `gap` seconds before each."""
-        self._frames, self._entry, self._gap = frames, entry, gap
+        self._frames, self._entry, self._gap, self.media_type = frames, entry, gap, media_type
         self.status_code, self.background = 200, None
         self.init_headers(headers)
 
@@ -79,7 +78,7 @@ class EventStream(Response):
             gone.cancel()
 
 
-def frames(reply: Reply, wish: Wish, fault: str | None) -> Iterator[bytes]:
+def frames(reply: Reply, wish: Wish, fault: str | None, dialect: Dialect) -> Iterator[bytes]:
     """The events of a reply as they go over the wire.
 
     Raises:
@@ -89,25 +88,16 @@ def frames(reply: Reply, wish: Wish, fault: str | None) -> Iterator[bytes]:
     for at, event in enumerate(reply.events or ()):
         if at == wish.after and fault in ("disconnect", "stream_error", "sse_garbage", "invalid_json"):
             broken = True
-            yield from _break(fault)
+            if fault == "disconnect":
+                raise BrokenOffError
+            yield reply.framing.frame(dialect.broken()) if fault == "stream_error" else _GARBAGE
             if fault == "stream_error":
                 return
-        yield _frame(spoil(event, fault))
+        yield reply.framing.frame(spoil(event, fault))
     if fault == "disconnect" and not broken:
         raise BrokenOffError
     if reply.closing and fault != "no_done":
         yield b"data: [DONE]\n\n"
-
-
-def _break(fault: str) -> Iterator[bytes]:
-    if fault == "disconnect":
-        raise BrokenOffError
-    yield _GARBAGE if fault != "stream_error" else _frame(errors.refusal("500", "").body)
-
-
-def _frame(event: Json) -> bytes:
-    name = f"event: {event['type']}\n" if isinstance(event.get("type"), str) else ""
-    return f"{name}data: {json.dumps(event, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
 
 
 async def _hung_up(receive: Receive) -> None:

@@ -7,12 +7,17 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens, inclusive: `cached` is a part of `input`, `reasoning` a part of `output`."""
+    """Tokens, inclusive: what was read from and written to a cache is a part of `input`, `reasoning` of `output`.
+
+    `cache_write_long` is the part of `cache_write` that is kept for an hour.
+    """
 
     input: int = 0
     cached: int = 0
     output: int = 0
     reasoning: int = 0
+    cache_write: int = 0
+    cache_write_long: int = 0
 
     def __add__(self, other: Tokens) -> Tokens:
         """Both together."""
@@ -21,6 +26,8 @@ class Tokens:
             self.cached + other.cached,
             self.output + other.output,
             self.reasoning + other.reasoning,
+            self.cache_write + other.cache_write,
+            self.cache_write_long + other.cache_write_long,
         )
 
     def to_json(self) -> dict[str, int]:

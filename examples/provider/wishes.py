@@ -11,12 +11,14 @@ A wish is written into the prompt, `<<fault=429 times=2 retry_after=0.05>>`, or 
 | `retry_after=S` | seconds in `Retry-After`; 1 unless told |
 | `delay_ms=N`, `gap_ms=N` | wait before the answer, wait before each event of a stream |
 | `input=N`, `cached=N`, `output=N`, `reasoning=N` | the usage block, and an answer of that length |
+| `cache_write=N`, `cache_write_long=N`, `searches=N` | more of the usage block, where the API has it |
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
+from typing import Any
 
 _MARK = re.compile(r"<<\s*([a-z_]+=[^<>]*?)\s*>>")
 
@@ -35,6 +37,9 @@ class Wish:
     cached: int | None = None
     output: int | None = None
     reasoning: int | None = None
+    cache_write: int | None = None
+    cache_write_long: int | None = None
+    searches: int | None = None
 
 
 _FIELDS = {field.name: field.type for field in fields(Wish)}
@@ -43,6 +48,14 @@ _FIELDS = {field.name: field.type for field in fields(Wish)}
 def without_marks(text: str) -> str:
     """The text as the model should read it."""
     return _MARK.sub("", text)
+
+
+def texts(node: Any) -> list[str]:
+    """Every text in a piece of a request: in each, a wish can stand."""
+    if isinstance(node, str):
+        return [node]
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return [text for child in children for text in texts(child)]
 
 
 def read(text: str, header: str | None = None) -> Wish:

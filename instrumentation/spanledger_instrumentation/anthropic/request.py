@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from spanledger.call import Request
 from spanledger.semconv import names
 from spanledger_instrumentation.clients.shapes import mapping
+from spanledger_instrumentation.clients.whom import by_host, of_class
 
 #: Messages as Anthropic serves them, and as Bedrock and Vertex do.
 _MESSAGES = re.compile(r"(?:^|/)v1/messages$")
@@ -49,6 +50,17 @@ def endpoint(method: str, url: str) -> Endpoint | None:
         model = unquote(found.group(1))
         return Endpoint("messages", model, found.group(2) is not None) if model != "count-tokens" else None
     return None
+
+
+def provider(client: Any, host: str) -> str:
+    """Whom a client calls: the platform of its class, which may hide behind any host, or else who the host says."""
+    if of_class(client, "Bedrock"):
+        return "aws.bedrock"
+    if of_class(client, "Vertex"):
+        return "gcp.vertex_ai"
+    if of_class(client, "Foundry", "AWS", "GoogleCloud"):
+        return "anthropic"  # resold under Anthropic's own prices
+    return by_host(host) or "anthropic"
 
 
 def request(

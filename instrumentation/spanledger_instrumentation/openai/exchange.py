@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import replace
-from types import TracebackType
-from typing import Any
-from weakref import WeakKeyDictionary
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from spanledger.call import NOTHING, Answer, Call, Calls
-from spanledger.errors import contained, type_name
+from spanledger.call import Calls
 from spanledger.semconv import names
-from spanledger.stream import BodyTap, EventTap, Tap, tap_response
+from spanledger.stream import EventTap, Tap
+from spanledger_instrumentation.clients.exchange import Metered
+from spanledger_instrumentation.clients.limits import RateLimits
 from spanledger_instrumentation.clients.shapes import mapping, mappings
+from spanledger_instrumentation.clients.whom import whom
 from spanledger_instrumentation.openai import content
 from spanledger_instrumentation.openai.answer import PlainReader
 from spanledger_instrumentation.openai.background import Background, Created
 from spanledger_instrumentation.openai.events import ChatEvents, ResponseEvents
 from spanledger_instrumentation.openai.request import Endpoint, provider, request, wants_json
 
-#: The call whose HTTP attempts are being made here.
-CURRENT: ContextVar[Exchange | None] = ContextVar("spanledger_openai_exchange", default=None)
-
-_LIMIT = b"x-ratelimit-"
-_LIMITS = {
-    b"limit-requests": names.SPANLEDGER_RATELIMIT_LIMIT_REQUESTS,
-    b"limit-tokens": names.SPANLEDGER_RATELIMIT_LIMIT_TOKENS,
-    b"remaining-requests": names.SPANLEDGER_RATELIMIT_REMAINING_REQUESTS,
-    b"remaining-tokens": names.SPANLEDGER_RATELIMIT_REMAINING_TOKENS,
-}
-#: The base URL of each client, and whom it names.
-_WHOM: WeakKeyDictionary[Any, tuple[Any, tuple[str, tuple[str, int | None]]]] = WeakKeyDictionary()
 _OPTION = re.compile(r"stream_options|include_usage", re.IGNORECASE)
 
 
@@ -54,24 +39,13 @@ def _body(options: Any) -> dict[str, Any]:
     return {**own, **extra} if extra else dict(own)
 
 
-def whom(client: Any) -> tuple[str, tuple[str, int | None]]:
-    """The provider that a client calls, with host and port. Kept for as long as client and base URL are the same."""
-    url = client.base_url
-    kept = _WHOM.get(client)
-    if kept is None or kept[0] is not url:
-        azure = any("Azure" in kind.__name__ for kind in type(client).__mro__)
-        kept = _WHOM[client] = (url, (provider(url.host, azure=azure), (url.host, url.port)))
-    return kept[1]
+class OpenAIExchange(Metered):
+    """A call of the OpenAI client. `without_usage`: base URLs whose server refuses `stream_options.include_usage`."""
 
-
-def leave(exchange: Exchange, outer: Exchange | None) -> None:
-    """Forget an exchange where it is current. A coroutine closed by somebody else leaves in a foreign context."""
-    if CURRENT.get() is exchange:
-        CURRENT.set(outer)
-
-
-class Exchange:
-    """Holds a call together with what its answers are read by. Entered for as long as the client makes attempts."""
+    library: ClassVar[str] = "openai"
+    limits: ClassVar[RateLimits] = RateLimits.spelled(
+        b"x-ratelimit-", b"limit-requests", b"limit-tokens", b"remaining-requests", b"remaining-tokens"
+    )
 
     def __init__(
         self,
@@ -80,36 +54,24 @@ class Exchange:
         client: Any,
         args: tuple[Any, ...],
         found: Endpoint,
-        *,
-        ask: bool = False,
+        without_usage: set[str],
     ) -> None:
-        options = args[1]
         self._endpoint = found
         self._background = background
-        self.body = _body(options)
-        self._streams = self.body.get("stream") is True
-        self._capture = calls.settings.capture_content == "span"
-        self.asked = False
-        self.args = args
-        if ask and self._streams and found.api in ("chat", "completions"):
-            self._ask(options)
-        self.call = self._start(calls, client)
-        self._answer: Answer | None = None
-        self._attempts = 0
-        self._failure: tuple[str, int | None] | None = None
-        self._handed_over = False
-
-    def _start(self, calls: Calls, client: Any) -> Call:
-        asked = request(self._endpoint, self.body, *whom(client), stream=self._streams)
-        if self._capture:
-            asked = replace(asked, attributes={**asked.attributes, **content.asked(self.body)})
-        return calls.start(asked)
-
-    def _plain_reader(self) -> PlainReader:
-        return PlainReader(self._endpoint.api, self.body, capture=self._capture)
+        self._client = client
+        self._without_usage = without_usage
+        body = _body(args[1])
+        streams = body.get("stream") is True
+        super().__init__(calls, args, body, request(found, body, *whom(client, provider), stream=streams))
+        self._asked = False
+        self._given = args
+        if streams and found.api in ("chat", "completions"):
+            self._ask(args[1])
 
     def _ask(self, options: Any) -> None:
         """Ask for usage at the end of the stream, in a copy of the options: the app's own stay as they are."""
+        if self._without_usage and str(self._client.base_url) in self._without_usage:
+            return
         given = self.body.get("stream_options")
         if given is not None and not isinstance(given, Mapping):
             return
@@ -122,88 +84,44 @@ class Exchange:
         else:
             copy.json_data = {**options.json_data, **wanted}
         self.args = (self.args[0], copy, *self.args[2:])
-        self.asked = True
+        self._asked = True
 
-    def plain_again(self) -> None:
-        """The request is made once more, without the option that was added."""
-        self.asked = False
+    def again(self, error: Exception) -> bool:
+        """Whether the error is about the usage option that we added, so that the request is to be made without."""
+        if not (self._asked and rejects_usage_option(error)):
+            return False
+        self._asked = False
+        self.args = self._given
         self.body.pop("stream_options", None)
+        return True
 
-    def __enter__(self) -> Exchange:
-        self._outer = CURRENT.get()
-        CURRENT.set(self)
-        self._active = self.call.active()
-        return self
+    def got_through(self) -> None:
+        """The request without the option was answered: this server refuses it."""
+        self._without_usage.add(str(self._client.base_url))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
-    ) -> None:
-        self._active.release()
-        leave(self, self._outer)
-        if error is not None:
-            self.call.fail(error, self._of_failed(error))
-        elif not self._handed_over:
-            with contained("openai"):
-                self._note_background()
-            self.call.succeed(self._answer or NOTHING)
+    def prompt(self, body: Mapping[str, Any]) -> dict[str, str]:
+        """What was asked, as attributes."""
+        return content.asked(body)
 
-    def _of_failed(self, error: BaseException) -> Answer:
-        """What the app's error leaves to be paid: a whole answer that could not be parsed, or a request given up."""
-        if self._answer is not None:
-            attributes = dict(self._answer.attributes)
-            if wants_json(self.body) and isinstance(error, Exception):
-                attributes[names.SPANLEDGER_RESPONSE_SCHEMA_VALID] = False
-            return replace(self._answer, attributes=attributes)
-        if isinstance(error, Exception) or self._attempts == 0:
-            return NOTHING
-        return self._plain_reader().partial(self.call.elapsed)
+    def wants_json(self) -> bool:
+        """Whether the answer was asked for as JSON."""
+        return wants_json(self.body)
 
-    @contextmanager
-    def attempt(self) -> Iterator[None]:
-        """One HTTP attempt; a failure is told once another attempt follows it."""
-        self._attempts += 1
-        if self._failure is not None:
-            self.call.attempt_failed(self._attempts - 1, *self._failure)
-            self._failure = None
-        try:
-            yield
-        except Exception as error:
-            self._failure = (type_name(error), None)
-            raise
+    def plain(self) -> PlainReader:
+        """Reads an answer that comes as one body."""
+        return PlainReader(self._endpoint.api, self.body, capture=self.capture)
 
-    def received(self, response: Any, *, streamed: bool) -> None:
-        """The head of an answer is here, and its body too unless it is streamed."""
-        with contained("openai"):
-            self.call.limits(_rate_limits(response.headers))
-            if response.status_code >= 300:
-                self._failure = (str(response.status_code), response.status_code)
-            elif streamed:
-                tap_response(response, self._tap(response), self.call.calls)
-                self._handed_over = True
-            else:
-                self._answer = self._plain_reader().whole(response.content)
-
-    def _tap(self, response: Any) -> Tap:
-        if "text/event-stream" not in response.headers.get("content-type", "").lower():
-            return BodyTap(self.call, self._plain_reader())
+    def events(self, content_type: str) -> Tap | None:
+        """Reads an answer that comes in events; None if it is none."""
+        if "text/event-stream" not in content_type:
+            return None
         if self._endpoint.api == "responses":
-            return EventTap(self.call, ResponseEvents(self.body, capture=self._capture))
-        return EventTap(self.call, ChatEvents(self.body, self.asked, capture=self._capture))
+            return EventTap(self.call, ResponseEvents(self.body, capture=self.capture))
+        return EventTap(self.call, ChatEvents(self.body, self._asked, capture=self.capture))
 
-    def _note_background(self) -> None:
+    def complete(self) -> None:
         """Remember a response that is still being made; it is metered when it is read again."""
-        if self._endpoint.api == "responses" and self.body.get("background") is True and self._answer is not None:
-            response_id = self._answer.attributes.get(names.GEN_AI_RESPONSE_ID)
-            if self._answer.usage is None and isinstance(response_id, str):
+        if self._endpoint.api == "responses" and self.body.get("background") is True and self.answer is not None:
+            response_id = self.answer.attributes.get(names.GEN_AI_RESPONSE_ID)
+            if self.answer.usage is None and isinstance(response_id, str):
                 self._background.created(response_id, Created.by(self.call))
-
-
-def _rate_limits(headers: Any) -> dict[str, int]:
-    """What the rate-limit headers say. Read in their raw form, which is quicker than four look-ups."""
-    found = {}
-    for header, value in headers.raw:
-        if len(header) > len(_LIMIT) and header[: len(_LIMIT)].lower() == _LIMIT:
-            name = _LIMITS.get(header[len(_LIMIT) :].lower())
-            if name is not None and value.strip().isdigit():
-                found[name] = int(value)
-    return found

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from spanledger.call import Request
 from spanledger.semconv import names
+from spanledger_instrumentation.clients.whom import by_host, of_class
 
 Api = Literal["chat", "completions", "embeddings", "responses", "moderations"]
 
@@ -28,33 +29,6 @@ _RETRIEVED = re.compile(r"^/responses/([^/?]+)$")
 #: What may stand before such a path: Azure's deployments, and versions of a base URL that ends before them.
 _PREFIX = re.compile(r"^.*?/(?:deployments/[^/]+(?=/)|v\d+(?=/))")
 
-#: Providers by the end of the host name. Anything else that an OpenAI client calls counts as openai.
-_HOSTS = (
-    ("api.openai.com", "openai"),
-    (".openai.azure.com", "azure.ai.openai"),
-    (".services.ai.azure.com", "azure.ai.inference"),
-    (".models.ai.azure.com", "azure.ai.inference"),
-    (".cognitiveservices.azure.com", "azure.ai.openai"),
-    ("aiplatform.googleapis.com", "gcp.vertex_ai"),
-    ("generativelanguage.googleapis.com", "gcp.gemini"),
-    (".amazonaws.com", "aws.bedrock"),
-    ("api.anthropic.com", "anthropic"),
-    ("api.cohere.com", "cohere"),
-    ("api.cohere.ai", "cohere"),
-    ("api.deepseek.com", "deepseek"),
-    ("api.groq.com", "groq"),
-    ("api.mistral.ai", "mistral_ai"),
-    ("api.moonshot.ai", "moonshot_ai"),
-    ("api.moonshot.cn", "moonshot_ai"),
-    ("api.perplexity.ai", "perplexity"),
-    ("api.x.ai", "x_ai"),
-    ("openrouter.ai", "openrouter"),
-    ("api.together.xyz", "together_ai"),
-    ("api.fireworks.ai", "fireworks"),
-    ("api.cerebras.ai", "cerebras"),
-    (".cloud.databricks.com", "databricks"),
-    ("router.huggingface.co", "hugging_face"),
-)
 _NUMBERS: tuple[tuple[str, str, type], ...] = (
     ("temperature", names.GEN_AI_REQUEST_TEMPERATURE, float),
     ("top_p", names.GEN_AI_REQUEST_TOP_P, float),
@@ -89,17 +63,9 @@ def endpoint(method: str, path: str) -> Endpoint | None:
     return None
 
 
-def known(host: str) -> str | None:
-    """`gen_ai.provider.name` of a provider's own host; None of any other."""
-    for ending, name in _HOSTS:
-        if host == ending or (host.endswith(ending) and (ending[0] == "." or host[-len(ending) - 1] in ".-")):
-            return name
-    return None
-
-
-def provider(host: str, *, azure: bool) -> str:
-    """`gen_ai.provider.name` of a base URL's host; `azure` says that Azure's client class is used."""
-    return known(host) or ("azure.ai.openai" if azure else "openai")
+def provider(client: Any, host: str) -> str:
+    """Whom a client calls. Any host that tells nothing counts as openai, or azure if it is Azure's client."""
+    return by_host(host) or ("azure.ai.openai" if of_class(client, "Azure") else "openai")
 
 
 def request(

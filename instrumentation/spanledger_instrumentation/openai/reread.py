@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from types import TracebackType
 from typing import Any
 
 from opentelemetry import trace
 
 from spanledger.call import Answer, Calls
-from spanledger.errors import contained
 from spanledger.semconv import names
 from spanledger.stream import BodyTap, EventTap, tap_response
+from spanledger_instrumentation.clients.exchange import Exchange
+from spanledger_instrumentation.clients.whom import whom
 from spanledger_instrumentation.openai.answer import PlainReader
 from spanledger_instrumentation.openai.background import Background
 from spanledger_instrumentation.openai.events import ResponseEvents
-from spanledger_instrumentation.openai.exchange import CURRENT, Exchange, leave, whom
-from spanledger_instrumentation.openai.request import Endpoint, request
+from spanledger_instrumentation.openai.request import Endpoint, provider, request
 
 
 class Reread(Exchange):
@@ -30,44 +27,26 @@ class Reread(Exchange):
     def __init__(
         self, calls: Calls, background: Background, client: Any, args: tuple[Any, ...], found: Endpoint
     ) -> None:
+        super().__init__(args)
         self._endpoint = found
         self._background = background
         self._calls = calls
         self._client = client
-        self.args = args
-        self.asked = False
-        self.body = {}
-
-    def __enter__(self) -> Reread:
-        self._outer = CURRENT.get()
-        CURRENT.set(self)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
-    ) -> None:
-        leave(self, self._outer)
-
-    @contextmanager
-    def attempt(self) -> Iterator[None]:
-        """An attempt to read again."""
-        yield
 
     def first_chunk(self) -> None:
         """The first piece of a stream; when it came is of no interest."""
 
-    def received(self, response: Any, *, streamed: bool) -> None:
+    def attempt_answered(self, response: Any, *, streamed: bool) -> None:
         """The response as it stands now, or a stream that will say so."""
         if response.status_code >= 300:
             return
-        with contained("openai"):
-            plain = PlainReader("responses", {})
-            if not streamed:
-                self.succeed(plain.whole(response.content))
-            elif "text/event-stream" in response.headers.get("content-type", "").lower():
-                tap_response(response, EventTap(self, ResponseEvents({})), self._calls)
-            else:
-                tap_response(response, BodyTap(self, plain), self._calls)
+        plain = PlainReader("responses", {})
+        if not streamed:
+            self.succeed(plain.whole(response.content))
+        elif "text/event-stream" in response.headers.get("content-type", "").lower():
+            tap_response(response, EventTap(self, ResponseEvents({})), self._calls)
+        else:
+            tap_response(response, BodyTap(self, plain), self._calls)
 
     def fail(self, error: BaseException, answer: Answer) -> None:  # noqa: ARG002  what a tap tells
         """A reading that broke off tells nothing; the next one will."""
@@ -82,6 +61,6 @@ class Reread(Exchange):
         created = self._background.take(response_id)
         if created is None:
             return
-        asked = request(self._endpoint, {"model": created.model}, *whom(self._client), stream=False)
+        asked = request(self._endpoint, {"model": created.model}, *whom(self._client, provider), stream=False)
         call = self._calls.start(replace(asked, links=(trace.Link(created.span),)), created.payer)
         call.succeed(replace(answer, attributes={**answer.attributes, names.GEN_AI_RESPONSE_ID: response_id}))

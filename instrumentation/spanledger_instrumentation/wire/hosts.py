@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spanledger_instrumentation.openai.request import known
+from spanledger_instrumentation.clients.whom import by_host
 from spanledger_instrumentation.wire.paths import Route
 
 _OLLAMA_PORT = 11434
@@ -21,11 +21,11 @@ class Hosts:
             return named[1] if not route.bound or named[1] == route.provider else None
         if route.bound:
             return route.provider if _speaks(route.provider, host, port) else None
-        return known(host) or route.provider
+        return by_host(host) or route.provider
 
     def sure(self, host: str, port: int | None) -> bool:
         """Whether it is known whose host this is, so that the path alone says that a model is asked."""
-        return self._named(host, port) is not None or known(host) is not None
+        return self._named(host, port) is not None or by_host(host) is not None
 
     def _named(self, host: str, port: int | None) -> tuple[str, str | None] | None:
         return next((pair for pair in self._told if _is(pair[0], host, port)), None)
@@ -39,4 +39,4 @@ def _speaks(provider: str, host: str, port: int | None) -> bool:
     """Whether a host is known to be a provider's whose paths other APIs have too."""
     if provider == "ollama":
         return port == _OLLAMA_PORT or "ollama" in host
-    return known(host) == provider
+    return by_host(host) == provider

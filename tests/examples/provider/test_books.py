@@ -108,13 +108,13 @@ def test_the_cache_forgets_the_oldest_when_it_is_full() -> None:
 def test_a_limit_fills_up_again_within_a_minute() -> None:
     now = [0.0]
     limits = Limits(requests=60, tokens=6000, clock=lambda: now[0])
-    limits.headers("m", 3000)
+    limits.take("m", 3000)
     now[0] = 15.0
-    later = limits.headers("m", 0)
+    later = limits.take("m", 0)
 
-    assert later["x-ratelimit-remaining-tokens"] == "4500"
-    assert later["x-ratelimit-remaining-requests"] == "59"
-    assert later["x-ratelimit-reset-tokens"] == "15s"
+    assert later["tokens"].remaining == 4500
+    assert later["requests"].remaining == 59
+    assert later["tokens"].reset == "15s"
 
 
 @pytest.mark.parametrize(("used", "shown"), [(0.01, "6ms"), (1.5, "900ms"), (30, "18s"), (100, "1m0s")])
