@@ -103,10 +103,12 @@ class Exchange:
 
     def tap(self, status: int, headers: Iterable[tuple[str, str]]) -> Tap | None:
         """The head of the answer is here: what is to be put into its body; None where that costs nothing."""
+        head = Head(status, {name.lower(): value for name, value in headers})
+        if self._reading.limits is not None:
+            self.call.limits(self._reading.limits.read(head))
         if status >= 300:
             self.call.fail(StatusError(status))
             return None
-        head = Head(status, {name.lower(): value for name, value in headers})
         return self._reading.tap(self, head, usage_asked=self.asks)
 
     def hand_over(self) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from spanledger.call import Request
 from spanledger.semconv import names
@@ -13,11 +13,14 @@ from spanledger_instrumentation.anthropic import content as anthropic_content
 from spanledger_instrumentation.anthropic import request as anthropic
 from spanledger_instrumentation.anthropic.answer import PlainReader as AnthropicReader
 from spanledger_instrumentation.anthropic.events import MessageEvents
+from spanledger_instrumentation.anthropic.exchange import MessageExchange
+from spanledger_instrumentation.clients.limits import RateLimits
 from spanledger_instrumentation.dialects import DIALECTS, Dialect, PlainReader, StreamReader
 from spanledger_instrumentation.openai import content as openai_content
 from spanledger_instrumentation.openai import request as openai
 from spanledger_instrumentation.openai.answer import PlainReader as OpenAIReader
 from spanledger_instrumentation.openai.events import ChatEvents, ResponseEvents
+from spanledger_instrumentation.openai.exchange import OpenAIExchange
 from spanledger_instrumentation.wire.recognise import Asked
 
 _EVENTS = "text/event-stream"
@@ -35,6 +38,11 @@ class Head:
         """The content type."""
         return self.headers.get("content-type", "").lower()
 
+    @property
+    def raw(self) -> Iterable[tuple[bytes, bytes]]:
+        """The headers as httpx has them."""
+        return ((name.encode(), value.encode()) for name, value in self.headers.items())
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -42,6 +50,9 @@ class Reading:
 
     asked: Asked
     capture: bool
+
+    #: How the provider spells its rate limits.
+    limits: ClassVar[RateLimits | None] = None
 
     @property
     def takes_usage_option(self) -> bool:
@@ -72,6 +83,8 @@ class Reading:
 
 class OpenAI(Reading):
     """Chat, legacy completions, embeddings and responses."""
+
+    limits: ClassVar[RateLimits | None] = OpenAIExchange.limits
 
     @property
     def _api(self) -> Literal["chat", "completions", "embeddings", "responses"]:
@@ -110,6 +123,8 @@ class OpenAI(Reading):
 
 class Anthropic(Reading):
     """The Messages API, as Anthropic and Vertex serve it."""
+
+    limits: ClassVar[RateLimits | None] = MessageExchange.limits
 
     def request(self) -> Request:
         """As the client's own adapter has it."""
