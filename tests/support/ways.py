@@ -74,7 +74,9 @@ class HttpxAsync:
                 self.library.AsyncClient(timeout=5, verify=False) as client,
                 client.stream("POST", url, content=body, headers=headers) as response,
             ):
-                return Seen(response.status_code, b"".join([x async for x in _taken_async(response.aiter_lines(), lines)]))
+                return Seen(
+                    response.status_code, b"".join([x async for x in _taken_async(response.aiter_lines(), lines)])
+                )
 
         return asyncio.run(run())
 
@@ -126,14 +128,14 @@ def written(body: Mapping[str, Any]) -> bytes:
     return json.dumps(body, ensure_ascii=False, indent=1).encode()
 
 
-def _taken(lines: Iterator[str] | Iterator[bytes], count: int | None) -> Iterator[bytes]:
+def _taken(lines: Iterator[Any], count: int | None) -> Iterator[bytes]:
     for number, line in enumerate(lines, 1):
         yield (line.encode() if isinstance(line, str) else line) + b"\n"
         if number == count:
             return
 
 
-async def _taken_async(lines: AsyncIterator[str] | AsyncIterator[bytes], count: int | None) -> AsyncIterator[bytes]:
+async def _taken_async(lines: AsyncIterator[Any], count: int | None) -> AsyncIterator[bytes]:
     number = 0
     async for line in lines:
         yield (line.encode() if isinstance(line, str) else line) + b"\n"

@@ -54,7 +54,9 @@ def test_an_error_of_the_provider_is_the_error_of_the_span_and_costs_nothing(
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 def test_a_server_that_cannot_be_reached_is_the_error_of_the_span(way: Way, stream: bool, wired: Telemetry) -> None:
     send = way.stream if stream else way.ask
-    with pytest.raises((httpx.ConnectError, httpx2.ConnectError, aiohttp.ClientError, requests.ConnectionError)) as seen:
+    with pytest.raises(
+        (httpx.ConnectError, httpx2.ConnectError, aiohttp.ClientError, requests.ConnectionError)
+    ) as seen:
         send(f"http://127.0.0.1:9{PATH}", written({**CHAT, "stream": stream}), JSON)
     kind = type(seen.value)
     assert wired.attributes[names.ERROR_TYPE] == f"{kind.__module__}.{kind.__qualname__}"
@@ -172,14 +174,16 @@ def test_a_reader_that_stops_waiting_for_a_moment_may_read_on(wired: Telemetry, 
     server.answer = lambda _: Says(chat_events(asked=True), "text/event-stream")
 
     async def run() -> bytes:
-        async with aiohttp.ClientSession() as session:
-            async with session.post(server.url + PATH, json=STREAM, headers=JSON) as response:
-                task = asyncio.create_task(response.content.read())
-                await asyncio.sleep(0)
-                task.cancel()
-                with pytest.raises(asyncio.CancelledError):
-                    await task
-                return await response.content.read()
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(server.url + PATH, json=STREAM, headers=JSON) as response,
+        ):
+            task = asyncio.create_task(response.content.read())
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            return await response.content.read()
 
     assert b"[DONE]" in asyncio.run(run())
     assert wired.attributes[names.GEN_AI_USAGE_INPUT_TOKENS] == 100
@@ -188,9 +192,9 @@ def test_a_reader_that_stops_waiting_for_a_moment_may_read_on(wired: Telemetry, 
 def test_a_call_is_final_as_soon_as_its_usage_is(wired: Telemetry, server: Server) -> None:
     """litellm reads Anthropic's streams up to `message_delta`, and neither closes nor drops them."""
     said = [
-        {"type": "message_start", "message": {"model": "claude-haiku-4-5", "usage": {"input_tokens": 9, "output_tokens": 1}}},
+        {"type": "message_start", "message": {"usage": {"input_tokens": 9, "output_tokens": 1}}},
         {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 7}},
-    ]  # fmt: skip
+    ]
     pieces = [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in said]
     server.answer = lambda _: Says(pieces, "text/event-stream", hangs=True)
     body = {"model": "claude-haiku-4-5", "max_tokens": 9, "messages": CHAT["messages"], "stream": True}
@@ -209,6 +213,6 @@ def test_a_call_in_a_redirect_is_one_call(wired: Telemetry, server: Server) -> N
         return Says([json.dumps(completion(usage={"prompt_tokens": 3, "completion_tokens": 2})).encode()])
 
     server.answer = answer
-    requests.post(server.url + PATH, json=CHAT, timeout=5)
+    requests.post(server.url + PATH, data=written(CHAT), timeout=5)
     assert wired.attributes[names.GEN_AI_USAGE_INPUT_TOKENS] == 3
     assert len(server.asked) == 2

@@ -65,9 +65,7 @@ def test_a_stream_looks_as_if_it_had_not_been_asked_for_usage(
     assert names.SPANLEDGER_USAGE_ESTIMATED not in telemetry.attributes
 
 
-def test_only_the_question_for_usage_is_added_to_a_streamed_request(
-    way: Way, wired: Telemetry, server: Server
-) -> None:
+def test_only_the_question_for_usage_is_added_to_a_streamed_request(way: Way, wired: Telemetry, server: Server) -> None:
     server.answer = streaming()
     way.stream(server.url + PATH, written(STREAM), JSON)
     (asked,) = server.asked
@@ -142,13 +140,15 @@ def test_an_error_can_be_read_raw_after_we_have_looked_at_it(wired: Telemetry, s
     server.says(error, status=400)
     with httpx.stream("POST", server.url + PATH, content=written(STREAM), headers=JSON) as response:
         assert b"".join(response.iter_raw()) == error
-    response = requests.post(server.url + PATH, data=written(STREAM), headers=JSON, stream=True, timeout=5)
-    assert response.raw.read() == error
+    other = requests.post(server.url + PATH, data=written(STREAM), headers=JSON, stream=True, timeout=5)
+    assert other.raw.read() == error
 
     async def run() -> bytes:
-        async with aiohttp.ClientSession() as session:
-            async with session.post(server.url + PATH, data=written(STREAM), headers=JSON) as response:
-                return await response.content.read()
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(server.url + PATH, data=written(STREAM), headers=JSON) as response,
+        ):
+            return await response.content.read()
 
     assert asyncio.run(run()) == error
 
@@ -159,9 +159,11 @@ def test_a_session_that_raises_for_a_status_is_asked_again_without(telemetry: Te
     adapter.install()
 
     async def run() -> bytes:
-        async with aiohttp.ClientSession(raise_for_status=True) as session:
-            async with session.post(server.url + PATH, json=STREAM, headers=JSON) as response:
-                return await response.read()
+        async with (
+            aiohttp.ClientSession(raise_for_status=True) as session,
+            session.post(server.url + PATH, json=STREAM, headers=JSON) as response,
+        ):
+            return await response.read()
 
     try:
         assert asyncio.run(run()) == b"".join(chat_events(asked=False))
@@ -253,11 +255,13 @@ def test_every_way_to_read_a_response_of_aiohttp_sees_the_same(
     server.answer = answer
 
     async def run() -> bytes:
-        async with aiohttp.ClientSession() as session:
-            async with session.post(server.url + PATH, json=STREAM, headers=JSON) as response:
-                assert isinstance(response.content, aiohttp.StreamReader)
-                found: bytes = await read(response)
-                return found
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(server.url + PATH, json=STREAM, headers=JSON) as response,
+        ):
+            assert isinstance(response.content, aiohttp.StreamReader)
+            found: bytes = await read(response)
+            return found
 
     before, after = both(telemetry, lambda: asyncio.run(run()))
     assert before == after
