@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -29,12 +30,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Says:
-    """An answer in pieces; `hangs` leaves it without an end, `breaks` cuts the connection there."""
+    """An answer in pieces, `gap` seconds apart; `hangs` leaves it without an end, `breaks` cuts it off there."""
 
     pieces: Sequence[bytes]
     content_type: str = "application/json"
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    gap: float = 0.0
     hangs: bool = False
     breaks: bool = False
 
@@ -45,6 +47,7 @@ class Server:
 
     url: str = ""
     asked: list[Asked] = field(default_factory=list)
+    arrived: threading.Event = field(default_factory=threading.Event)
     answer: Callable[[Asked], Says] = lambda _: Says([b"{}"])
 
     def says(self, *pieces: bytes, content_type: str = "application/json", status: int = 200) -> None:
@@ -55,6 +58,7 @@ class Server:
         """Answer one request."""
         asked = Asked(request.url.path, dict(request.headers), await request.body())
         self.asked.append(asked)
+        self.arrived.set()
         says = self.answer(asked)
         headers = {"content-type": says.content_type, **says.headers}
         return StreamingResponse(_sent(says), says.status, headers)
@@ -63,7 +67,7 @@ class Server:
 async def _sent(says: Says) -> AsyncIterator[bytes]:
     for piece in says.pieces:
         yield piece
-        await asyncio.sleep(0)
+        await asyncio.sleep(says.gap)
     if says.hangs:
         await asyncio.sleep(30)
     if says.breaks:
@@ -82,6 +86,7 @@ def _running() -> Iterator[Server]:
 def server(_running: Server) -> Server:
     """The server, with nothing arrived and nothing to say."""
     _running.asked.clear()
+    _running.arrived.clear()
     _running.says(b"{}")
     return _running
 

@@ -38,7 +38,7 @@ def given_up(telemetry: Telemetry, error_type: str | None = None) -> dict[str, A
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
-@pytest.mark.parametrize("status", [401, 404, 429, 500, 529])
+@pytest.mark.parametrize("status", [404, 429, 500])
 def test_an_error_of_the_provider_is_the_error_of_the_span_and_costs_nothing(
     way: Way, status: int, stream: bool, wired: Telemetry, server: Server
 ) -> None:
@@ -157,9 +157,7 @@ def test_a_task_that_is_cancelled_while_it_waits_for_an_answer_is_charged(
 
     async def run() -> None:
         task = asyncio.create_task(ask())
-        while not server.asked:
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.05)
+        await asyncio.to_thread(server.arrived.wait, 5)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -171,14 +169,15 @@ def test_a_task_that_is_cancelled_while_it_waits_for_an_answer_is_charged(
 
 
 def test_a_reader_that_stops_waiting_for_a_moment_may_read_on(wired: Telemetry, server: Server) -> None:
-    server.answer = lambda _: Says(chat_events(asked=True), "text/event-stream")
+    server.answer = lambda _: Says(chat_events(asked=True, words=()), "text/event-stream", gap=0.1)
 
     async def run() -> bytes:
         async with (
             aiohttp.ClientSession() as session,
-            session.post(server.url + PATH, json=STREAM, headers=JSON) as response,
+            session.post(server.url + PATH, data=written(STREAM), headers=JSON) as response,
         ):
-            task = asyncio.create_task(response.content.read())
+            assert await response.content.readuntil(b"\n\n")
+            task = asyncio.create_task(response.content.readline())
             await asyncio.sleep(0)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
