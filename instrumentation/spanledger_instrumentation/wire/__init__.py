@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from spanledger.call import Calls
 from spanledger_instrumentation.adapter import Adapter
+from spanledger_instrumentation.wire.doors import LitellmDoors
 from spanledger_instrumentation.wire.gate import Gate
 from spanledger_instrumentation.wire.over_aiohttp import AiohttpWire
 from spanledger_instrumentation.wire.over_httpx import Httpx2Wire, HttpxWire
@@ -24,7 +25,10 @@ class WireAdapter(Adapter):
     def __init__(self, calls: Calls) -> None:
         super().__init__(calls)
         gate = Gate(calls)
-        self._parts: tuple[Adapter, ...] = (HttpxWire(gate), Httpx2Wire(gate), AiohttpWire(gate), RequestsWire(gate))
+        self._parts: list[Adapter] = [HttpxWire(gate), Httpx2Wire(gate), AiohttpWire(gate), RequestsWire(gate)]
+        settings = calls.settings
+        if settings.wire == "deny" or settings.budgets or settings.run_limit is not None:
+            self._parts.append(LitellmDoors(calls))
 
     def install(self) -> None:
         """Wrap the methods that every request passes, unless the setting is `off`."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NoReturn
 
 from spanledger.call import Calls, claimed
 from spanledger.errors import BudgetExceeded, Refusal, contained, log
+from spanledger_instrumentation.refusal import refuse
 from spanledger_instrumentation.wire.exchange import Exchange
 from spanledger_instrumentation.wire.hosts import Hosts
 from spanledger_instrumentation.wire.paths import Route, route
@@ -71,8 +73,8 @@ class Gate:
             log.warning("a model is called at %s past the adapters of SDKs; metered on the wire", host)
 
     @staticmethod
-    def _refuse(exchange: Exchange) -> None:
+    def _refuse(exchange: Exchange) -> NoReturn:
         """A refused call is a span too."""
         error = BudgetExceeded(Refusal("SPANLEDGER_WIRE=deny", "misconfigured"))
         exchange.fail(error)
-        raise error
+        refuse(error)

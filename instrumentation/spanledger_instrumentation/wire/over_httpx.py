@@ -35,7 +35,9 @@ class HttpxWire(Adapter):
     def _route(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Route, Any] | None:
         """What a request asks for, with the request; None if it asks no model."""
         request = args[0] if args else kwargs.get("request")
-        found = Gate.route(request.method, request.url.path) if request is not None else None
+        if request is None or request.method != "POST":
+            return None
+        found = Gate.route("POST", request.url.raw_path.decode("ascii"))
         return None if found is None else (found, request)
 
     def _begin(self, client: Any, found: Route, request: Any) -> Exchange | None:

@@ -107,7 +107,7 @@ CASES = {
         "aws.bedrock",
     ),
     "converse stream": Case(
-        "/model/amazon.nova-lite-v1%3A0/converse-stream",
+        "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fus.amazon.nova-lite-v1%3A0/converse-stream",
         {"messages": SAID},
         [
             frame("contentBlockDelta", {"delta": {"text": "Hi"}}),
@@ -115,7 +115,7 @@ CASES = {
             frame("metadata", {"usage": CONVERSED}),
         ],
         FRAMES,
-        "amazon.nova-lite-v1:0",
+        "arn:aws:bedrock:us-east-1:1:inference-profile/us.amazon.nova-lite-v1:0",
         "aws.bedrock",
     ),
     "invoke": plain(

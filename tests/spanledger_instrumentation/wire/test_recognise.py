@@ -89,6 +89,16 @@ CALLS: list[tuple[str, dict[str, Any], tuple[str, str, str | None, bool]]] = [
         ("bedrock.converse", "aws.bedrock", "us.anthropic.claude-haiku-4-5-v1:0", True),
     ),
     (
+        f"{BEDROCK}/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fus.amazon.nova-lite-v1%3A0/converse",
+        {"messages": MESSAGES},
+        (
+            "bedrock.converse",
+            "aws.bedrock",
+            "arn:aws:bedrock:us-east-1:1:inference-profile/us.amazon.nova-lite-v1:0",
+            False,
+        ),
+    ),
+    (
         f"{BEDROCK}/amazon.titan-embed-text-v2%3A0/invoke",
         {"inputText": "x"},
         ("bedrock.invoke", "aws.bedrock", "amazon.titan-embed-text-v2:0", False),
