@@ -14,11 +14,11 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 
-from bench import document, driver, memory, report, result, startup
+from bench import document, driver, memory, pricing, report, result, startup
 from bench.contenders import BY_NAME, chosen
 from bench.environments import ROOT, InstallError
 
-PARTS = ("overhead", "memory", "start")
+PARTS = ("overhead", "memory", "start", "prices")
 CALLS = {"chat": 50, "stream": 15, "embeddings": 50}
 
 
@@ -70,7 +70,12 @@ def _start(options: argparse.Namespace) -> document.Section:
     return document.Section("start", [report.startup(found)], [], report.startup_verdicts(found), True)
 
 
-_MEASURES = {"overhead": _overhead, "memory": _memory, "start": _start}
+def _prices(options: argparse.Namespace) -> document.Section:
+    found = pricing.measure(options.starts)
+    return document.Section("prices", [pricing.table(found)], [], pricing.verdicts(found), True)
+
+
+_MEASURES = {"overhead": _overhead, "memory": _memory, "start": _start, "prices": _prices}
 
 
 def _listed(calls: Mapping[str, int]) -> str:

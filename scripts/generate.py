@@ -1,4 +1,6 @@
-"""Writes every file that is derived: names and attributes from the registry, settings from their table.
+"""Writes every file that is derived.
+
+Names and attributes come from the registry, settings from their table, prices from the locked release of genai-prices.
 
 `python scripts/generate.py [--check]`; with `--check` it only says what is stale, and ends with 1 if anything is.
 """
@@ -9,6 +11,7 @@ import sys
 from pathlib import Path
 
 from spanledger.config import table_markdown
+from spanledger.pricing import reading, snapshot
 from spanledger.semconv import generate
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -16,7 +19,8 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 def outputs() -> dict[Path, str]:
     """What each derived file must hold."""
-    return {**generate.outputs(), DOCS / "settings.md": table_markdown()}
+    prices = snapshot.text(reading.shops(), snapshot.release())
+    return {**generate.outputs(), DOCS / "settings.md": table_markdown(), snapshot.FILE: prices}
 
 
 def main() -> int:

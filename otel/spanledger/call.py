@@ -10,8 +10,8 @@ import os
 import random
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 from weakref import WeakSet
@@ -25,11 +25,11 @@ from spanledger.config import Settings
 from spanledger.errors import BudgetExceeded, contained, type_name
 from spanledger.lineage import Facts, Lineage
 from spanledger.pricing import Price, PriceBook
+from spanledger.pricing.attributes import price_attributes
 from spanledger.semconv import names
 from spanledger.usage import Usage
 
 SCOPE_NAME = "spanledger"
-NANO = 1_000_000_000
 #: The call whose requests are being made in a context.
 _CLAIM = context.create_key("spanledger-claim")
 
@@ -59,6 +59,8 @@ class Answer:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     error: BaseException | None = None
     """What the provider says went wrong, in an answer that HTTP calls a success."""
+    instead: Callable[[], Usage | None] | None = field(default=None, compare=False)
+    """Estimates the usage, in case that the one told is more than the model can take and give; None where it may be."""
 
 
 NOTHING = Answer()
@@ -113,6 +115,7 @@ class Calls:
         attributes = _start_attributes(request, payer)
         name = f"{request.operation} {request.model}" if request.model else request.operation
         span = self.tracer.start_span(name, here, SpanKind.CLIENT, attributes, request.links or None)
+        self.lineage.claimed(span.get_span_context().span_id)
         return Call(self, request, span, here, payer)
 
 
@@ -214,8 +217,23 @@ class Call:
         with contained("call"):
             self.span.end()
 
+    def _believable(self, answer: Answer) -> Answer:
+        """The answer, with an estimate for a usage that its model's context window has no room for."""
+        usage, request = answer.usage, self.request
+        model = answer.model or request.model
+        if usage is None or answer.instead is None or model is None or request.operation == "embeddings":
+            return answer
+        window = self._calls.book.limits(request.provider, model).context
+        if usage.estimated or usage.web_searches or usage.units or not usage.checked().exceeds(window):
+            return answer
+        guess = answer.instead()
+        if guess is None:
+            return answer
+        return replace(answer, usage=replace(guess, suspect=True, reported_nano_usd=usage.reported_nano_usd))
+
     def _settle(self, answer: Answer, error: BaseException | None) -> None:
         duration = self.elapsed
+        answer = self._believable(answer)
         found: dict[str, Any] = {**answer.attributes, **self._limits}
         if answer.model:
             found[names.GEN_AI_RESPONSE_MODEL] = answer.model
@@ -262,11 +280,13 @@ class Call:
             tenant=self.payer.tenant,
             usage=answer.usage,
             cost=price.nano_usd if price else None,
+            missing=price.missing if price else (),
             duration=duration,
             first_chunk=self._first_chunk,
             error=error_type,
             remaining_requests=self._limits.get(names.SPANLEDGER_RATELIMIT_REMAINING_REQUESTS),
             remaining_tokens=self._limits.get(names.SPANLEDGER_RATELIMIT_REMAINING_TOKENS),
+            response_id=answer.attributes.get(names.GEN_AI_RESPONSE_ID),
         )
 
 
@@ -274,22 +294,6 @@ def claimed() -> bool:
     """Whether a call under way here meters the requests that are made here."""
     call = context.get_value(_CLAIM)
     return isinstance(call, Call) and not call.ended
-
-
-def price_attributes(price: Price | None, book_version: str) -> dict[str, Any]:
-    """A price as span attributes. An unknown price says so and has no amount; it is never 0."""
-    if price is None:
-        return {
-            names.SPANLEDGER_PRICE_STATUS: names.SPANLEDGER_PRICE_STATUS_UNPRICED,
-            names.SPANLEDGER_PRICE_VERSION: book_version,
-        }
-    return {
-        names.GEN_AI_USAGE_COST_AMOUNT: price.nano_usd / NANO,
-        names.GEN_AI_USAGE_COST_CURRENCY: "USD",
-        names.GEN_AI_USAGE_COST_SOURCE: price.source,
-        names.SPANLEDGER_PRICE_STATUS: names.SPANLEDGER_PRICE_STATUS_PRICED,
-        names.SPANLEDGER_PRICE_VERSION: price.version,
-    }
 
 
 def _error_attributes(error: BaseException, error_type: str) -> dict[str, Any]:

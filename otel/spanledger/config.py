@@ -121,8 +121,9 @@ TABLE = (
     Setting(
         "SPANLEDGER_PRICES",
         "prices",
-        _readable,
-        "File with prices of your own: contract prices, aliases, self-hosted models.",
+        _text,
+        "YAML file with prices of your own: contract prices, discounts, aliases, self-hosted models (docs/cost.md). If "
+        "it cannot be used, nothing is priced.",
     ),
     Setting(
         "SPANLEDGER_CAPTURE_CONTENT",

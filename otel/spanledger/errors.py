@@ -34,7 +34,11 @@ class ConfigError(SpanledgerError):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a call was refused. Amounts are nano-USD, `retry_after` is seconds; None where it has no meaning."""
+    """Why a call was refused.
+
+    Amounts are whole numbers of `unit` (money in nano-USD), `retry_after` is seconds; None where it has no meaning.
+    `scope_value` is whose budget it is (`acme` of `tenant/day`); `detail` says what to do where that is not plain.
+    """
 
     budget: str
     kind: Kind
@@ -44,13 +48,32 @@ class Refusal:
     held: int | None = None
     needed: int | None = None
     retry_after: float | None = None
+    unit: str = "USD"
+    scope_value: str = ""
+    detail: str = ""
+
+    def __str__(self) -> str:
+        """In one line, for people."""
+        whose = f" of {self.scope_value}" if self.scope_value else ""
+        figures = [
+            f"{name} {self._shown(value)}"
+            for name, value in (("needed", self.needed), ("spent", self.committed), ("held", self.held))
+            if value is not None
+        ]
+        if figures and self.limit is not None:
+            figures[-1] += f" of {self._shown(self.limit)}"
+        parts = (f"budget {self.budget}{whose} refused the call: {self.kind}", ", ".join(figures), self.detail)
+        return "; ".join(part for part in parts if part)
+
+    def _shown(self, value: int) -> str:
+        return f"${value / 1e9:.6f}" if self.unit == "USD" else f"{value} {self.unit}"
 
 
 class BudgetExceeded(SpanledgerError):  # noqa: N818  the name that the contract promises
     """A budget refused the call; nothing was sent to the provider."""
 
     def __init__(self, refusal: Refusal) -> None:
-        super().__init__(f"budget {refusal.budget} refused the call: {refusal.kind}")
+        super().__init__(str(refusal))
         self.refusal = refusal
 
     def __reduce__(self) -> tuple[type[BudgetExceeded], tuple[Refusal]]:
@@ -62,6 +85,14 @@ class BudgetExceeded(SpanledgerError):  # noqa: N818  the name that the contract
         if name in Refusal.__slots__:
             return getattr(self.refusal, name)
         raise AttributeError(name)
+
+
+class Refused(BaseException):
+    """A budget refused an attempt. Clients retry and wrap every `Exception`, so until it is above them it is none."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
 
 
 def type_name(error: BaseException) -> str:

@@ -1,7 +1,8 @@
 """Which local spans enclose which, and what settled below each: tokens and cost, while the spans are open.
 
 The processors report spans as they open and close; metered calls report what they used. From it come the run of a
-request (its SERVER or CONSUMER span), the cost of a subtree, and the facts that metrics are made of.
+request (its SERVER or CONSUMER span), the cost of a subtree, the facts that metrics are made of, and whether a span of
+another library repeats a call that is metered already.
 """
 
 from __future__ import annotations
@@ -13,10 +14,15 @@ from spanledger.usage import Usage
 
 #: Spans that never end must not keep memory for ever: beyond this many, the oldest is forgotten.
 OPEN_SPANS = 100_000
+#: Metered calls that have ended and are remembered: this many at least, twice as many at most.
+RECENT = 512
 
 
 class Facts(NamedTuple):
-    """One metered call as metrics and ledger see it. Times are seconds; `cost` is nano-USD, None if unknown."""
+    """One metered call as metrics and ledger see it. Times are seconds; `cost` is nano-USD, None if unknown.
+
+    `missing` names what the cost leaves out because nobody knows its price.
+    """
 
     operation: str
     provider: str
@@ -33,21 +39,65 @@ class Facts(NamedTuple):
     error: str | None = None
     remaining_requests: int | None = None
     remaining_tokens: int | None = None
+    missing: tuple[str, ...] = ()
+    response_id: str | None = None
+
+
+class Booked(NamedTuple):
+    """A metered call that has ended. `library` is the instrumentation that told of it; times are nanoseconds."""
+
+    library: str
+    trace: int
+    usage: Usage
+    start: int
+    end: int
+
+
+class Recent:
+    """Metered calls that ended lately, by response id where they have one.
+
+    Two generations: when the younger one is full it becomes the older one, and what was older is forgotten.
+    """
+
+    def __init__(self, limit: int = RECENT) -> None:
+        self._limit = limit
+        self._young: dict[str | int, Booked] = {}
+        self._old: dict[str | int, Booked] = {}
+
+    def add(self, key: str | int, booked: Booked) -> None:
+        """Remember a call under its response id, or under its span id if it has none."""
+        self._young[key] = booked
+        if len(self._young) >= self._limit:
+            self._old, self._young = self._young, {}
+
+    def answered(self, response_id: str) -> Booked | None:
+        """The latest call that was answered with this response id."""
+        return self._young.get(response_id) or self._old.get(response_id)
+
+    def during(self, trace: int, start: int, end: int) -> list[Booked]:
+        """The calls of a trace that began and ended between two times."""
+        known = [*self._old.values(), *self._young.values()]
+        return [call for call in known if call.trace == trace and start <= call.start and call.end <= end]
+
+    def forget(self) -> None:
+        """Remember nothing."""
+        self._old, self._young = {}, {}
 
 
 class Node:
     """An open span: what encloses it, whose run it is, who pays there, and what has settled below it so far.
 
-    `agent` is the agent that counts as running while the span is open.
+    `agent` is the agent that counts as running while the span is open. `claimed`: the span is that of a call of ours.
     """
 
-    __slots__ = ("agent", "cost", "facts", "input", "output", "parent", "payer", "run")
+    __slots__ = ("agent", "claimed", "cost", "facts", "input", "output", "parent", "payer", "run")
 
     def __init__(self, parent: Node | None, run: str | None, payer: Scope) -> None:
         self.parent = parent
         self.run = run
         self.payer = payer
         self.agent: str | None = None
+        self.claimed = False
         self.cost = 0
         self.input = 0
         self.output = 0
@@ -59,7 +109,9 @@ class Lineage:
 
     def __init__(self, limit: int = OPEN_SPANS) -> None:
         self._nodes: dict[int, Node] = {}
+        self._calls: dict[int, Node] = {}
         self._limit = limit
+        self.recent = Recent()
 
     def opened(self, span_id: int, parent_id: int | None, run: str | None, payer: Scope = EMPTY) -> None:
         """A span has started. `run` names the run it begins, None if it belongs to its parent's; `payer` pays there."""
@@ -72,10 +124,33 @@ class Lineage:
         """A span has ended: what is known of it, for the last time."""
         return self._nodes.pop(span_id, None)
 
+    def claimed(self, span_id: int) -> None:
+        """The span is that of a call of ours, which will say what was used."""
+        if node := self._nodes.get(span_id):
+            node.claimed = True
+            self._calls[span_id] = node
+            if len(self._calls) > self._limit:
+                self._calls.pop(next(iter(self._calls)), None)
+
     def metered(self, span_id: int, facts: Facts) -> None:
-        """A call of ours has come to its end; its span will say so in a moment."""
+        """A call has come to its end; its span will say so in a moment."""
+        self._calls.pop(span_id, None)
         if node := self._nodes.get(span_id):
             node.facts = facts
+
+    @staticmethod
+    def inside(node: Node) -> bool:
+        """Whether a span around this one is a call that is open, or that was metered."""
+        above = node.parent
+        while above is not None:
+            if above.facts.usage is not None if above.facts is not None else above.claimed:
+                return True
+            above = above.parent
+        return False
+
+    def around(self, node: Node) -> bool:
+        """Whether a call below this span was metered, or is open."""
+        return bool(node.input or node.output) or any(_encloses(node, call) for call in list(self._calls.values()))
 
     def open(self, span_id: int) -> Node | None:
         """What is known of a span so far."""
@@ -101,6 +176,15 @@ class Lineage:
     def forget(self) -> None:
         """Drop everything: a forked child has none of its parent's spans."""
         self._nodes.clear()
+        self._calls.clear()
+        self.recent.forget()
 
     def __len__(self) -> int:
         return len(self._nodes)
+
+
+def _encloses(node: Node, call: Node) -> bool:
+    above = call.parent
+    while above is not None and above is not node:
+        above = above.parent
+    return above is node

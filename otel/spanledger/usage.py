@@ -77,7 +77,7 @@ class Usage:
     of an answer that the request foretold. `web_searches` are the searches that the provider charges for.
 
     `reported_nano_usd` is the cost that the provider itself told, in nano-USD. `reported_total` is the sum of tokens
-    that it told, 0 if it told none.
+    that it told, where that is more than its counts add up to; else 0.
     """
 
     input: int = 0
@@ -159,19 +159,39 @@ class Usage:
         found: dict[str, int | bool] = {}
         if self.total or not self.units:
             found = {names.GEN_AI_USAGE_INPUT_TOKENS: self.input, names.GEN_AI_USAGE_OUTPUT_TOKENS: self.output}
-        if self.cache_read:
-            found[names.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS] = self.cache_read
-        if self.cache_write:
-            found[names.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS] = self.cache_write
-        if self.reasoning:
-            found[names.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS] = self.reasoning
-        if self.estimated:
-            found[names.SPANLEDGER_USAGE_ESTIMATED] = True
-        if self.suspect:
-            found[names.SPANLEDGER_USAGE_SUSPECT] = True
+        for (_, name), value in zip(_PARTS, _parts(self), strict=True):
+            if value:
+                found[name] = value
+        for field, name in _UNIT_NAMES if self.units else ():
+            if value := getattr(self.units, field):
+                found[name] = value
         return found
 
 
+#: What is said of a usage besides input and output, by the name it has on spans.
+_PARTS = (
+    ("cache_read", names.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS),
+    ("cache_write", names.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS),
+    ("cache_write_long", names.SPANLEDGER_USAGE_CACHE_WRITE_LONG_INPUT_TOKENS),
+    ("reasoning", names.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS),
+    ("input_audio", names.GEN_AI_USAGE_AUDIO_INPUT_TOKENS),
+    ("output_audio", names.GEN_AI_USAGE_AUDIO_OUTPUT_TOKENS),
+    ("cache_read_audio", names.GEN_AI_USAGE_AUDIO_CACHE_READ_INPUT_TOKENS),
+    ("input_image", names.GEN_AI_USAGE_IMAGE_INPUT_TOKENS),
+    ("output_image", names.GEN_AI_USAGE_IMAGE_OUTPUT_TOKENS),
+    ("cache_read_image", names.GEN_AI_USAGE_IMAGE_CACHE_READ_INPUT_TOKENS),
+    ("input_video", names.SPANLEDGER_USAGE_VIDEO_INPUT_TOKENS),
+    ("output_video", names.SPANLEDGER_USAGE_VIDEO_OUTPUT_TOKENS),
+    ("input_tool", names.SPANLEDGER_USAGE_TOOL_INPUT_TOKENS),
+    ("citation", names.SPANLEDGER_USAGE_CITATION_OUTPUT_TOKENS),
+    ("accepted_prediction", names.SPANLEDGER_USAGE_ACCEPTED_PREDICTION_OUTPUT_TOKENS),
+    ("rejected_prediction", names.SPANLEDGER_USAGE_REJECTED_PREDICTION_OUTPUT_TOKENS),
+    ("web_searches", names.SPANLEDGER_USAGE_WEB_SEARCHES),
+    ("estimated", names.SPANLEDGER_USAGE_ESTIMATED),
+    ("suspect", names.SPANLEDGER_USAGE_SUSPECT),
+)
+_UNIT_NAMES = tuple((name, getattr(names, f"SPANLEDGER_USAGE_{name.upper()}")) for name in _UNITS)
+_parts = attrgetter(*(field for field, _ in _PARTS))
 _COUNTS = tuple(f.name for f in fields(Usage) if f.name not in ("reported_nano_usd", "estimated", "suspect", "units"))
 _counts = attrgetter(*_COUNTS)
 
@@ -198,13 +218,22 @@ def count(value: object) -> int:
 
 def from_attributes(attributes: Mapping[str, Any]) -> Usage | None:
     """The usage that a span under our names claims, None if it claims none."""
-    if names.GEN_AI_USAGE_INPUT_TOKENS not in attributes and names.GEN_AI_USAGE_OUTPUT_TOKENS not in attributes:
+    units = Units(**_told(_UNIT_NAMES, attributes)) or NO_UNITS
+    claimed = names.GEN_AI_USAGE_INPUT_TOKENS in attributes or names.GEN_AI_USAGE_OUTPUT_TOKENS in attributes
+    if not claimed and not units:
         return None
+    counts = _told(_PARTS, attributes)
+    for flag, name in (("estimated", names.SPANLEDGER_USAGE_ESTIMATED), ("suspect", names.SPANLEDGER_USAGE_SUSPECT)):
+        counts[flag] = attributes.get(name) is True
     found = Usage(
         input=count(attributes.get(names.GEN_AI_USAGE_INPUT_TOKENS)),
         output=count(attributes.get(names.GEN_AI_USAGE_OUTPUT_TOKENS)),
-        cache_read=count(attributes.get(names.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS)),
-        cache_write=count(attributes.get(names.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS)),
-        reasoning=count(attributes.get(names.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS)),
+        units=units,
+        **counts,
     ).flagged()
     return found if found.plausible else None
+
+
+def _told(what: tuple[tuple[str, str], ...], attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers among the attributes, by field."""
+    return {field: count(value) for field, name in what if isinstance(value := attributes.get(name), (int, float))}

@@ -28,8 +28,7 @@ GOOD = [
 ]
 BAD = [
     ("SPANLEDGER_BUDGETS", "/no/such/file.yaml", "cannot be read"),
-    ("SPANLEDGER_PRICES", "/no/such/file.yaml", "cannot be read"),
-    ("SPANLEDGER_PRICES", "/", "cannot be read"),
+    ("SPANLEDGER_BUDGETS", "/", "cannot be read"),
     ("SPANLEDGER_CAPTURE_CONTENT", "all", "off, span, archive"),
     ("SPANLEDGER_REDACT", "maybe", "true or false"),
     ("SPANLEDGER_UNPRICED", "price_as:", "price_as:<model>"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spanledger.lineage import Facts, Lineage
+from spanledger.lineage import Booked, Facts, Lineage, Recent
 from spanledger.usage import Usage
 
 PAID = Facts("chat", "openai", usage=Usage(input=10, output=2), cost=7)
@@ -73,3 +73,36 @@ def test_a_child_process_knows_none_of_the_spans() -> None:
     lineage.opened(1, None, None)
     lineage.forget()
     assert len(lineage) == 0
+
+
+def booked(trace: int = 1, start: int = 0, end: int = 9) -> Booked:
+    return Booked("library", trace, Usage(input=10), start, end)
+
+
+def test_as_many_calls_are_remembered_as_are_asked_for_and_at_most_twice_as_many() -> None:
+    recent = Recent(limit=3)
+    for number in range(8):
+        recent.add(f"id-{number}", booked())
+    known = [number for number in range(8) if recent.answered(f"id-{number}")]
+    assert known == [3, 4, 5, 6, 7]
+
+
+def test_calls_are_found_by_the_time_in_which_they_were_made() -> None:
+    recent = Recent()
+    for key, call in enumerate((booked(start=1, end=4), booked(start=0, end=5), booked(trace=2, start=2, end=3))):
+        recent.add(key, call)
+    assert recent.during(1, 1, 4) == [booked(start=1, end=4)]
+
+
+def test_a_child_process_remembers_none_of_the_calls() -> None:
+    lineage = Lineage()
+    lineage.opened(1, None, None)
+    lineage.opened(2, 1, None)
+    lineage.claimed(2)
+    lineage.recent.add("id", booked())
+    top = lineage.open(1)
+    assert top is not None
+    assert lineage.around(top)
+    lineage.forget()
+    assert not lineage.around(top)
+    assert lineage.recent.answered("id") is None

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanledger.semconv import names
-from spanledger.usage import PLAUSIBLE, Usage, count
+from spanledger.usage import PLAUSIBLE, Units, Usage, count
 
 COUNTS = [f.name for f in fields(Usage) if f.type == "int"]
 usages = st.builds(Usage, **{name: st.integers(-(10**6), 10**12) for name in COUNTS})
@@ -85,3 +85,36 @@ def test_all_parts_and_flags_become_attributes() -> None:
 )
 def test_a_count_is_a_whole_number_or_nothing(value: object, found: int) -> None:
     assert count(value) == found
+
+
+def test_kinds_of_tokens_exclude_each_other() -> None:
+    usage = Usage(input=10, input_audio=6, input_image=3, input_video=4)
+    assert usage.flagged().suspect
+    assert usage.checked().input == 13
+
+
+def test_a_sum_that_was_told_and_is_larger_is_charged_as_output() -> None:
+    checked = Usage(input=10, output=5, reported_total=40).checked()
+    assert (checked.suspect, checked.input, checked.output) == (True, 10, 30)
+
+
+def test_cached_audio_and_images_are_cached_tokens() -> None:
+    checked = Usage(input=10, cache_read=1, cache_read_audio=4, cache_read_image=3).checked()
+    assert (checked.suspect, checked.cache_read) == (True, 7)
+
+
+@pytest.mark.parametrize(("window", "exceeds"), [(None, False), (10, False), (9, True)])
+def test_a_usage_up_to_the_window_fits_it(window: int | None, exceeds: bool) -> None:
+    assert Usage(input=10, output=3).exceeds(window) is exceeds
+    assert Usage(input=3, output=10).exceeds(window) is exceeds
+
+
+def test_units_that_cannot_be_are_dropped_and_make_the_usage_suspect() -> None:
+    usage = Usage(input=1, units=Units(billed_input=-1, images=3, audio_ms=10**12))
+    assert usage.flagged() == Usage(input=1, suspect=True, units=Units(images=3))
+    assert usage.checked().checked() == usage.checked()
+
+
+def test_units_alone_claim_no_tokens() -> None:
+    assert Usage(units=Units(search_units=2)).attributes() == {names.SPANLEDGER_USAGE_SEARCH_UNITS: 2}
+    assert not Units(images=0)

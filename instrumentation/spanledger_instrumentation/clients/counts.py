@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from spanledger.usage import Units, Usage, count
+from spanledger_instrumentation.clients.shapes import mapping
 
 
 def number(block: Mapping[str, Any], *keys: str) -> int | None:
@@ -19,17 +20,35 @@ def number(block: Mapping[str, Any], *keys: str) -> int | None:
     return None
 
 
-def reported(block: Mapping[str, Any]) -> int | None:
-    """The cost that a gateway tells (OpenRouter: `cost`, in USD; xAI: `cost_in_usd_ticks`, 10^-10 USD), in nano-USD.
+def digits(value: object) -> int | None:
+    """A count in a header."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16 else None
 
-    A 0 is no report: gateways send it for calls that are billed elsewhere (keys of the user's own, for one).
+
+def reported(block: Mapping[str, Any]) -> int | None:
+    """The cost that the provider or a gateway tells, in nano-USD.
+
+    OpenRouter and Perplexity tell it as `cost`, in USD, bare or with its parts; xAI as `cost_in_usd_ticks`, 10^-10
+    USD. A 0 is no report: gateways send it for calls that are billed elsewhere. With a key of the user's own,
+    OpenRouter's `cost` is its own fee, and what the model's provider takes comes on top; where that is not told, the
+    whole is not known.
     """
     cost = block.get("cost")
-    if isinstance(cost, (int, float)) and not isinstance(cost, bool) and 0 < cost < 1e6:
-        return int((Decimal(str(cost)) * 10**9).to_integral_value(rounding="ROUND_CEILING"))
+    if isinstance(cost, Mapping):
+        cost = cost.get("total_cost") if cost.get("currency", "USD") == "USD" else None
+    fee = _nano(cost)
+    if block.get("is_byok") is True:
+        upstream = _nano(mapping(block.get("cost_details")).get("upstream_inference_cost"))
+        return None if upstream is None else upstream + (fee or 0)
     ticks = block.get("cost_in_usd_ticks")
-    if isinstance(ticks, int) and not isinstance(ticks, bool) and 0 < ticks < 10**16:
+    if fee is None and isinstance(ticks, int) and not isinstance(ticks, bool) and 0 < ticks < 10**16:
         return -(-ticks // 10)
+    return fee
+
+
+def _nano(usd: object) -> int | None:
+    if isinstance(usd, (int, float)) and not isinstance(usd, bool) and 0 < usd < 1e6:
+        return int((Decimal(str(usd)) * 10**9).to_integral_value(rounding="ROUND_CEILING"))
     return None
 
 

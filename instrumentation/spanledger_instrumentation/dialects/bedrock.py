@@ -13,7 +13,7 @@ from typing import Any
 from spanledger.usage import Usage, count
 from spanledger_instrumentation.anthropic.usage import merged
 from spanledger_instrumentation.anthropic.usage import read_usage as anthropic_usage
-from spanledger_instrumentation.clients.counts import inclusive, number, usable
+from spanledger_instrumentation.clients.counts import digits, inclusive, number, usable
 from spanledger_instrumentation.clients.framing import Messages, document
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 from spanledger_instrumentation.dialects.reading import Dialect, Seen
@@ -113,10 +113,8 @@ def _measured(block: Mapping[str, Any]) -> Usage | None:
 
 
 def _whole(block: Mapping[str, Any], key: str, header: str) -> int | None:
-    told = block.get(header)
-    if (found := number(block, key)) is not None:
-        return found
-    return int(told) if isinstance(told, str) and told.isascii() and told.isdigit() and len(told) < 16 else None
+    found = number(block, key)
+    return digits(block.get(header)) if found is None else found
 
 
 #: The first that finds anything is believed: the model's own counts say more than Bedrock's.

@@ -43,6 +43,7 @@ def usage(block: Mapping[str, Any]) -> Usage | None:
     into, cached = _kinds(block.get("promptTokensDetails")), _kinds(block.get("cacheTokensDetails"))
     read = _kinds(block.get("toolUsePromptTokensDetails"))
     out = _kinds(block.get("candidatesTokensDetails") or block.get("responseTokensDetails"))
+    total = count(block.get("totalTokenCount"))
     units = Units(images=images, maps_searches=count(block.get("maps")))
     return usable(
         Usage(
@@ -60,7 +61,7 @@ def usage(block: Mapping[str, Any]) -> Usage | None:
             output_image=out.get("image", 0),
             output_video=out.get("video", 0),
             web_searches=count(block.get("searches")),
-            reported_total=count(block.get("totalTokenCount")),
+            reported_total=total if total > (prompt or 0) + tools + (written or 0) + thoughts else 0,
         ),
         units,
     )

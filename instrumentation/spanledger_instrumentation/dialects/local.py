@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from spanledger.usage import Usage, count
-from spanledger_instrumentation.clients.counts import number, usable
+from spanledger.usage import Usage
+from spanledger_instrumentation.clients.counts import digits, number, usable
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 from spanledger_instrumentation.dialects.reading import Dialect, Seen
+from spanledger_instrumentation.openai.usage import read_usage
 
 
 def ollama_usage(block: Mapping[str, Any]) -> Usage | None:
@@ -46,17 +47,9 @@ def asked_ollama(body: Mapping[str, Any]) -> dict[str, Any]:
 OLLAMA = Dialect(note_ollama, ollama_usage, asked_ollama)
 
 
-def timed_usage(block: Mapping[str, Any]) -> Usage | None:
-    """The `timings` of llama.cpp's server: `prompt_n` is what was evaluated, `cache_n` came from its cache."""
-    evaluated, written = number(block, "prompt_n"), number(block, "predicted_n")
-    if evaluated is None and written is None:
-        return None
-    cached = count(block.get("cache_n"))
-    return usable(Usage(input=(evaluated or 0) + cached, output=written or 0, cache_read=cached))
-
-
 def _llama_usage(block: Mapping[str, Any]) -> Usage | None:
-    if (found := timed_usage(block)) is not None:
+    """What was timed, which tells cached tokens too, else what was counted."""
+    if (found := read_usage(block)) is not None:
         return found
     tokens_in, tokens_out = number(block, "tokens_evaluated"), number(block, "tokens_predicted")
     return None if tokens_in is None else usable(Usage(input=tokens_in, output=tokens_out or 0))
@@ -89,16 +82,12 @@ def tgi_usage(block: Mapping[str, Any]) -> Usage | None:
     tokens_in = number(block, "input_length", "prefill")
     tokens_out = number(block, "generated_tokens")
     if tokens_in is None:
-        tokens_in = _header(block.get("x-prompt-tokens"))
+        tokens_in = digits(block.get("x-prompt-tokens"))
     if tokens_out is None:
-        tokens_out = _header(block.get("x-generated-tokens"))
+        tokens_out = digits(block.get("x-generated-tokens"))
     if tokens_in is None and tokens_out is None:
         return None
     return usable(Usage(input=tokens_in or 0, output=tokens_out or 0))
-
-
-def _header(value: object) -> int | None:
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16 else None
 
 
 def note_tgi(seen: Seen, found: Mapping[str, Any]) -> None:

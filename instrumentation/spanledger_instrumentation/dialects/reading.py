@@ -112,14 +112,17 @@ class _Reader:
         attributes = finish(seen.reasons, seen.tools)
         if seen.id:
             attributes[names.GEN_AI_RESPONSE_ID] = seen.id
-        return Answer(usage, seen.model, seen.tier, attributes, seen.error)
+        return Answer(usage, seen.model, seen.tier, attributes, seen.error, self._estimated)
+
+    def _estimated(self) -> Usage:
+        return estimated(self._asked, self._seen.tokens, 0.0, given_up=False)
 
     def _complete(self) -> Answer:
         """Of an answer that has come to its end. Input that was not told is estimated: no prompt is empty."""
         seen = self._seen
         usage = self._dialect.usage(seen.counts)
         if usage is None and seen.error is None:
-            usage = estimated(self._asked, seen.tokens, 0.0, given_up=False)
+            usage = self._estimated()
         elif usage is not None and usage.total and not usage.input:
             prompt = estimated(self._asked, 0, 0.0, given_up=False).input
             usage = replace(usage, input=prompt, estimated=True) if prompt else usage

@@ -13,7 +13,9 @@ from spanledger_instrumentation.clients.answers import ProviderError, finish, va
 from spanledger_instrumentation.clients.estimates import BYTES_PER_TOKEN, estimated, texts
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 from spanledger_instrumentation.openai import content
+from spanledger_instrumentation.openai.bound import one_pass
 from spanledger_instrumentation.openai.request import Api, wants_json
+from spanledger_instrumentation.openai.units import with_search, with_tools
 from spanledger_instrumentation.openai.usage import read_usage
 
 _decoder = json.JSONDecoder()
@@ -45,18 +47,25 @@ class PlainReader:
         """Read a body that has been parsed."""
         if self._api == "moderations":
             return Answer(model=text(found.get("model")), attributes=_identity(found))
-        usage = read_usage(found.get("usage")) or read_usage(mapping(found.get("x_groq")).get("usage"))
-        reader = _response if self._api == "responses" else _chat
+        usage = read_usage(found.get("usage") or mapping(found.get("x_groq")).get("usage") or found.get("timings"))
+        model, is_response = text(found.get("model")), self._api == "responses"
+        if usage is not None:
+            usage = with_tools(usage, found) if is_response else with_search(usage, model)
+        reader = _response if is_response else _chat
         attributes = reader(found, wants_json(self._body))
         if self._capture:
             attributes |= content.answered(found)
         status, error = found.get("status"), None
-        if self._api == "responses" and status in BROKEN:
+        if is_response and status in BROKEN:
             reported = mapping(found.get("error"))
             error = ProviderError(reported or status, text(reported.get("code")) or str(status))
         elif usage is None and status not in PENDING:
             usage = self._estimate(found)
-        return Answer(usage, text(found.get("model")), text(found.get("service_tier")), attributes, error)
+        told = text(found.get("service_tier"))
+        return Answer(usage, model, told, attributes, error, lambda: self._instead(found))
+
+    def _instead(self, found: dict[str, Any]) -> Usage | None:
+        return self._estimate(found) if one_pass(self._api, self._body) else None
 
     def _estimate(self, found: dict[str, Any]) -> Usage:
         said = [said_by(choice) for choice in mappings(found.get("choices"))]

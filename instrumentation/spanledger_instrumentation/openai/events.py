@@ -12,12 +12,15 @@ from typing import Any
 
 from spanledger.call import Answer
 from spanledger.semconv import names
+from spanledger.usage import Usage
 from spanledger_instrumentation.clients.answers import KEPT, ProviderError, finish, payload, valid_json
 from spanledger_instrumentation.clients.estimates import estimated, texts, tokens
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 from spanledger_instrumentation.openai import content
 from spanledger_instrumentation.openai.answer import PlainReader, said_by
+from spanledger_instrumentation.openai.bound import one_pass
 from spanledger_instrumentation.openai.request import wants_json
+from spanledger_instrumentation.openai.units import with_search, with_tools
 from spanledger_instrumentation.openai.usage import read_usage
 
 #: What the client raises for an error in a stream.
@@ -125,23 +128,32 @@ class ChatEvents:
             for call in mappings(mapping(choice.get("delta")).get("tool_calls")):
                 if name := text(mapping(call.get("function")).get("name")):
                     self._tools.append(name)
-        self._usage = found.get("usage") or mapping(found.get("x_groq")).get("usage") or self._usage
+        elsewhere = mapping(found.get("x_groq")).get("usage") or found.get("timings")
+        self._usage = found.get("usage") or elsewhere or self._usage
         self.final = choices == [] and read_usage(self._usage) is not None
         return choices == [] and found.get("usage") is not None
 
     def answer(self) -> Answer:
         """What a complete stream said; its usage is estimated from its text if it told none."""
-        usage = read_usage(self._usage)
+        usage = self._told()
         if usage is None:
             usage = estimated(self._body, self._seen(), 0.0, given_up=False)
-        return Answer(usage, text(self._head.get("model")), text(self._head.get("service_tier")), self._attributes())
+        model, tier = text(self._head.get("model")), text(self._head.get("service_tier"))
+        return Answer(usage, model, tier, self._attributes(), None, self._instead)
+
+    def _instead(self) -> Usage | None:
+        return estimated(self._body, self._seen(), 0.0, given_up=False) if one_pass("chat", self._body) else None
 
     def partial(self, elapsed: float) -> Answer:
         """What a stream said that was given up."""
-        usage = read_usage(self._usage) if self._reasons else None
+        usage = self._told() if self._reasons else None
         if usage is None:
             usage = estimated(self._body, self._seen(), elapsed, given_up=True)
         return Answer(usage, text(self._head.get("model")), text(self._head.get("service_tier")), self._attributes())
+
+    def _told(self) -> Usage | None:
+        usage = read_usage(self._usage)
+        return with_search(usage, text(self._head.get("model"))) if usage else None
 
     def _seen(self) -> int:
         """Output tokens that were seen: one a chunk with text, or by the size of the text if that is more."""
@@ -188,6 +200,7 @@ class ResponseEvents:
         self._body = body
         self._plain = PlainReader("responses", body, capture=capture)
         self._last: dict[str, Any] = {}
+        self._items: list[Any] = []
         self._deltas: list[bytes] = []
         self._size = 0
 
@@ -197,7 +210,7 @@ class ResponseEvents:
             if self._size < KEPT:
                 self._deltas.append(raw)
                 self._size += len(raw)
-        elif b'"response"' in raw or b'"error"' in raw:
+        elif b'"response"' in raw or b'"error"' in raw or b'output_item.done"' in raw[:200]:
             self._note(payload(raw) or {})
         return raw
 
@@ -206,6 +219,8 @@ class ResponseEvents:
         if isinstance(response, dict):
             self._last = response
             self.final = found.get("type") in _FINAL
+        elif found.get("type") == "response.output_item.done":
+            self._items.append(found.get("item"))
         elif found.get("type") == "error" or found.get("error"):
             self.error = ProviderError(found.get("error") or found, _STREAM_ERROR)
 
@@ -220,4 +235,5 @@ class ResponseEvents:
         said = [d for e in self._deltas if (f := payload(e)) and isinstance(d := f.get("delta"), str) and d]
         known = self._plain.parsed({**self._last, "status": "in_progress"})
         usage = known.usage or estimated(self._body, tokens(said), elapsed, given_up=True)
+        usage = with_tools(usage, {**self._last, "output": self._items})
         return Answer(usage, known.model, known.tier, known.attributes)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from spanledger.usage import Usage, count
-from spanledger_instrumentation.clients.counts import number, reported
+from spanledger.usage import NO_UNITS, Units, Usage, count
+from spanledger_instrumentation.clients.counts import number, reported, usable
 from spanledger_instrumentation.clients.shapes import mapping
+
+#: Where details of input and output stand: in chat, in the Responses API, in transcriptions and realtime.
+_INTO = ("prompt_tokens_details", "input_tokens_details", "input_token_details", "prompt_token_details")
+_OUT = ("completion_tokens_details", "output_tokens_details", "output_token_details")
 
 
 def read_usage(raw: object) -> Usage | None:
-    """The usage of a chat, completion, embedding or response; None if the block holds no usable count.
+    """The usage of a chat, completion, embedding, response, transcription, image or realtime turn; None if it has none.
 
     Chat and embeddings name their counts `prompt_tokens` and `completion_tokens`, the Responses API `input_tokens` and
     `output_tokens`; in both cached and reasoning tokens are parts. Servers that put Anthropic's exclusive cache counts
@@ -23,27 +27,101 @@ def read_usage(raw: object) -> Usage | None:
     if tokens_in is None and tokens_out is None:
         tokens_in = number(block, "total_tokens")  # Voyage tells no more of an embedding
     if tokens_in is None and tokens_out is None:
-        return None
-    into = mapping(block.get("prompt_tokens_details") or block.get("input_tokens_details"))
-    out = mapping(block.get("completion_tokens_details") or block.get("output_tokens_details"))
-    usage = Usage(
-        input=tokens_in or 0,
-        output=tokens_out or 0,
-        cache_read=_cache_read(block, into),
-        cache_write=count(into.get("cache_write_tokens")) or count(block.get("cache_creation_input_tokens")),
-        reasoning=count(out.get("reasoning_tokens")),
-        input_audio=count(into.get("audio_tokens")),
-        output_audio=count(out.get("audio_tokens")),
-        input_image=count(into.get("image_tokens")),
-        output_image=count(out.get("image_tokens")),
-        reported_nano_usd=reported(block),
-    ).flagged()
-    return usage if usage.plausible else None
+        return _timed(block)
+    into, out = _first(block, _INTO), _first(block, _OUT)
+    cached, lives = mapping(into.get("cached_tokens_details")), mapping(into.get("cache_write_tokens_details"))
+    reasoning = count(out.get("reasoning_tokens")) or count(block.get("reasoning_tokens"))
+    plain = (tokens_in or 0) + (tokens_out or 0)
+    beyond, total = _beyond(block, plain, reasoning), count(block.get("total_tokens"))
+    return usable(
+        Usage(
+            input=tokens_in or 0,
+            output=(tokens_out or 0) + beyond,
+            cache_read=_cache_read(block, into),
+            cache_write=count(into.get("cache_write_tokens")) or count(block.get("cache_creation_input_tokens")),
+            cache_write_long=count(lives.get("ttl_12h_tokens")),
+            reasoning=reasoning,
+            input_audio=count(into.get("audio_tokens")),
+            output_audio=count(out.get("audio_tokens")),
+            cache_read_audio=count(cached.get("audio_tokens")),
+            cache_read_image=count(cached.get("image_tokens")),
+            input_image=count(into.get("image_tokens")),
+            output_image=count(out.get("image_tokens")),
+            input_video=count(into.get("video_tokens")),
+            citation=count(block.get("citation_tokens")),
+            accepted_prediction=count(out.get("accepted_prediction_tokens")),
+            rejected_prediction=count(out.get("rejected_prediction_tokens")),
+            web_searches=_searches(block),
+            reported_nano_usd=reported(block),
+            reported_total=total if total > plain + beyond else 0,
+            units=_units(block),
+        )
+    )
+
+
+def _first(block: Mapping[str, Any], keys: tuple[str, ...]) -> Mapping[str, Any]:
+    for key in keys:
+        if found := block.get(key):
+            return mapping(found)
+    return {}
 
 
 def _cache_read(block: Mapping[str, Any], details: Mapping[str, Any]) -> int:
-    """Cached input where OpenAI puts it, else where DeepSeek, Databricks, Moonshot or Together do."""
-    found = number(details, "cached_tokens")
+    """Cached input where OpenAI puts it, else where Perplexity, DeepSeek, Databricks, Moonshot, Together or vLLM do."""
+    found = number(details, "cached_tokens", "cache_read_input_tokens")
     if found is None:
-        found = number(block, "prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens")
+        keys = ("prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens", "num_cached_tokens")
+        found = number(block, *keys)
     return found or 0
+
+
+def _beyond(block: Mapping[str, Any], total: int, reasoning: int) -> int:
+    """Output that `completion_tokens` leaves out.
+
+    With xAI that is reasoning, which only the sum of tokens shows; with Perplexity's deep research reasoning and
+    citations, which not even the sum has (https://docs.perplexity.ai/getting-started/pricing).
+    """
+    if "citation_tokens" in block:
+        return reasoning + count(block["citation_tokens"])
+    return reasoning if reasoning > 0 and number(block, "total_tokens") == total + reasoning else 0
+
+
+def _searches(block: Mapping[str, Any]) -> int:
+    """Searches that are told among the tokens, by Perplexity, OpenRouter and xAI."""
+    if (found := number(block, "num_search_queries")) is not None:
+        return found
+    if tools := mapping(block.get("server_tool_use")):
+        return count(tools.get("web_search_requests"))
+    if tools := mapping(block.get("server_side_tool_usage_details")):
+        return count(tools.get("web_search_calls"))
+    return count(mapping(mapping(block.get("tool_calls_details")).get("search_web")).get("invocation"))
+
+
+def _units(block: Mapping[str, Any]) -> Units:
+    """What is no token: seconds of audio that Mistral bills, and tools of xAI."""
+    if seconds := block.get("prompt_audio_seconds"):
+        return Units(audio_ms=milliseconds(seconds))
+    tools = mapping(block.get("server_side_tool_usage_details"))
+    if not tools:
+        return NO_UNITS
+    return Units(
+        social_searches=count(tools.get("x_search_calls")),
+        file_searches=count(tools.get("file_search_calls")) + count(tools.get("document_search_calls")),
+        code_executions=count(tools.get("code_interpreter_calls")),
+    )
+
+
+def milliseconds(seconds: object) -> int:
+    """Seconds as whole milliseconds, rounded up; 0 if they are no number."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < 1e9:
+        return 0
+    return -(-int(seconds * 1_000_000) // 1_000)
+
+
+def _timed(block: Mapping[str, Any]) -> Usage | None:
+    """The `timings` of llama.cpp's server: `prompt_n` is what was evaluated, `cache_n` came from its cache."""
+    evaluated, written = number(block, "prompt_n"), number(block, "predicted_n")
+    if evaluated is None and written is None:
+        return None
+    cached = count(block.get("cache_n"))
+    return usable(Usage(input=(evaluated or 0) + cached, output=written or 0, cache_read=cached))

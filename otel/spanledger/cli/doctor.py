@@ -18,6 +18,7 @@ from spanledger import config
 from spanledger.cli.run import environment
 from spanledger.endpoint import endpoints
 from spanledger.pipeline.runtime import ADAPTERS, Runtime
+from spanledger.pricing import open_book
 
 State = Literal["ok", "note", "problem"]
 _MARKS: dict[State, str] = {"ok": "ok  ", "note": "note", "problem": "FAIL"}
@@ -125,6 +126,8 @@ def _settings(environ: dict[str, str]) -> Iterator[Finding]:
     settings = config.read(environ)
     for problem in settings.problems:
         yield Finding("setting", "problem", problem)
+    if broken := open_book(settings.prices, settings.unpriced).broken:
+        yield Finding("prices", "problem", broken)
     given = [row.env for row in config.TABLE if environ.get(row.env, "").strip()]
     if not settings.problems:
         yield Finding("settings", "ok", ", ".join(given) if given else "all at their defaults")

@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 
 from spanledger import config
 from spanledger.errors import ConfigError
+from spanledger.pricing.opening import contract_book
 
 
 def add(commands: Any) -> None:
@@ -42,7 +43,9 @@ def do(given: argparse.Namespace) -> int:
     if not program:
         raise ConfigError("no program given; use: spanledger run -- python app.py")
     environ = environment(os.environ, Path.cwd())
-    config.strict(environ)
+    settings = config.strict(environ)
+    if settings.prices:
+        contract_book(settings.prices)
     if shutil.which(program[0], path=environ.get("PATH")) is None:
         raise ConfigError(f"{program[0]} is not a program that can be found; give a path or a name on PATH")
     environ.setdefault("OTEL_PYTHON_DISTRO", "spanledger")

@@ -20,4 +20,4 @@ def chain(
     """Enforce ► Price ► Redact ► Record ► export: every span passes once, whatever number of exporters follows."""
     record = Record(export, lineage, meters)
     redact = Redact(record) if settings.redact else record
-    return Enforce(Price(redact, book, lineage), lineage)
+    return Enforce(Price(redact, book, lineage, settings), lineage)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
+import wrapt
 from opentelemetry.instrumentation.distro import BaseDistro
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.metrics import NoOpMeterProvider
 from typing_extensions import override
 
+from spanledger.errors import contained
 from spanledger.pipeline.start import attach, current, defaults
+from spanledger.semconv import openllmetry
 
 #: Instrumentors of other packages for what our adapters own. Two would count every token twice.
-OWNED = frozenset({"openai", "anthropic", "langchain", "fastapi", "celery", "threading"})
+OWNED = frozenset({"openai", "anthropic", "langchain", "litellm", "fastapi", "celery", "threading"})
+#: Instrumentors that traceloop-sdk brings along and that import their library: loaded once the app has imported it.
+LATER = {"redis": "redis", "requests": "requests", "sqlalchemy": "sqlalchemy", "urllib3": "urllib3"}
+#: OpenTelemetry's own instrumentors of models. Their spans are counted by our meters, and would be by theirs again.
+_GENAI = ("opentelemetry.instrumentation.genai.", "opentelemetry.instrumentation.google_genai")
 
 
 class SpanledgerDistro(BaseDistro):
@@ -22,9 +31,22 @@ class SpanledgerDistro(BaseDistro):
         defaults()
 
     def load_instrumentor(self, entry_point: Any, **kwargs: Any) -> None:
-        """Load an instrumentor unless one of our adapters does its work."""
-        if entry_point.name not in OWNED:
-            super().load_instrumentor(entry_point, **kwargs)
+        """Load an instrumentor, now or when there is work for it, unless one of our adapters does so."""
+        module = entry_point.value.partition(":")[0]
+        if entry_point.name in OWNED or module in openllmetry.MODULES:
+            return
+        if module.startswith(_GENAI):
+            kwargs["meter_provider"] = NoOpMeterProvider()
+        load = super().load_instrumentor
+        if (library := LATER.get(entry_point.name)) is None:
+            load(entry_point, **kwargs)
+            return
+
+        def imported(_: ModuleType) -> None:
+            with contained(entry_point.name):
+                load(entry_point, **kwargs)
+
+        wrapt.register_post_import_hook(imported, library)
 
 
 class SpanledgerInstrumentor(BaseInstrumentor):

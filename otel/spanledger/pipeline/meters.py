@@ -230,7 +230,7 @@ class Meters:
         self._calls.add((*plain, (names.ERROR_TYPE, facts.error)) if facts.error else plain)
         if facts.cost is not None:
             self._cost.add(facts.cost / 1e9, labels, here)
-        elif facts.usage is not None:
+        if facts.missing or (facts.cost is None and facts.usage is not None):
             self._unpriced.add(plain)
         model = labels.get(names.GEN_AI_REQUEST_MODEL, OTHER)
         whose = ((names.GEN_AI_PROVIDER_NAME, facts.provider), (names.GEN_AI_REQUEST_MODEL, model))

@@ -1,9 +1,11 @@
-"""Second stage: puts a cost on model calls that no adapter of ours made."""
+"""Second stage: model calls that no adapter of ours made. Each is covered by another span, or is priced and counted."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,74 +13,110 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import SpanKind
 
 from spanledger import scope
-from spanledger.call import price_attributes
+from spanledger.call import SCOPE_NAME
+from spanledger.config import Settings
 from spanledger.errors import contained
 from spanledger.lineage import Facts, Lineage
+from spanledger.pipeline.content import without_content
+from spanledger.pipeline.covered import Claim, claim, covered_by, library, set_aside
 from spanledger.pipeline.stage import Stage, copied, plain
+from spanledger.pricing import Price as Priced
 from spanledger.pricing import PriceBook
-from spanledger.semconv import aliases, names
-from spanledger.usage import from_attributes
+from spanledger.pricing.attributes import NANO, price_attributes
+from spanledger.semconv import names
 
-#: Operations whose tokens are those of one call. Sums on agents and workflows are not.
-INFERENCE = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
-
-
-def _may_be_call(kind: SpanKind, attributes: Mapping[str, Any]) -> bool:
-    """Calls are CLIENT spans; only OpenInference makes them INTERNAL, where others put the sums of agents."""
-    return kind is SpanKind.CLIENT or aliases.OPENINFERENCE_KIND in attributes
+_KINDS = (SpanKind.CLIENT, SpanKind.INTERNAL)
 
 
 class Price(Stage):
-    """Prices a foreign span with usage and no cost, on a copy. Our own calls come priced and pass unchanged."""
+    """Settles foreign spans that claim usage, on a copy. Our own come settled and pass unchanged."""
 
-    def __init__(self, following: SpanProcessor, book: PriceBook, lineage: Lineage) -> None:
+    def __init__(self, following: SpanProcessor, book: PriceBook, lineage: Lineage, settings: Settings) -> None:
         super().__init__(following)
         self._book = book
         self._lineage = lineage
+        self._keep = settings.covered == "keep"
+        self._content = settings.capture_content == "span"
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Price the span if it is a call that nobody has priced."""
-        priced = span
-        if span.kind not in (SpanKind.CLIENT, SpanKind.INTERNAL):
-            super().on_end(span)
-            return
-        with contained("pipeline"):
-            attributes = plain(span.attributes)
-            if _may_be_call(span.kind, attributes) and names.SPANLEDGER_CALL_ID not in attributes:
-                priced = self._foreign(span, attributes)
-        super().on_end(priced)
+        """Settle the span if it is foreign and claims usage."""
+        settled = span
+        if span.kind in _KINDS and (maker := library(span)) != SCOPE_NAME:
+            with contained("pipeline"):
+                settled = span if self._content else without_content(span, maker)
+                settled = self._foreign(settled, plain(settled.attributes))
+        super().on_end(settled)
 
     def _foreign(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> ReadableSpan:
-        found = aliases.canonical(attributes)
-        if found.get(names.GEN_AI_OPERATION_NAME) not in INFERENCE:
+        claimed = claim(span, attributes, self._lineage)
+        if claimed is None:
             return span
-        usage = from_attributes(found)
-        if usage is None or names.GEN_AI_USAGE_COST_AMOUNT in found or span.context is None:
-            return span
-        node = self._lineage.open(span.context.span_id)
-        if node is not None and (node.input or node.output):
-            return span
-        provider = str(found.get(names.GEN_AI_PROVIDER_NAME, "openai"))
-        request_model = found.get(names.GEN_AI_REQUEST_MODEL)
-        model = found.get(names.GEN_AI_RESPONSE_MODEL) or request_model
-        ended = span.end_time or time.time_ns()
-        price = None
-        if model:
-            at = datetime.fromtimestamp(ended / 1e9, UTC)
-            tier = found.get(names.OPENAI_RESPONSE_SERVICE_TIER)
-            price = self._book.price(usage, provider=provider, model=str(model), at=at, tier=tier)
-        payer = node.payer if node else scope.EMPTY
-        facts = Facts(
-            operation=str(found[names.GEN_AI_OPERATION_NAME]),
-            provider=provider,
-            request_model=request_model,
-            response_model=found.get(names.GEN_AI_RESPONSE_MODEL),
-            usage=usage,
-            cost=price.nano_usd if price else None,
-            stage=payer.stage or payer.implied_stage,
-            tenant=payer.tenant,
-            duration=(ended - (span.start_time or ended)) / 1e9,
-            error=found.get(names.ERROR_TYPE),
+        by = covered_by(claimed, self._lineage)
+        if by is not None:
+            return copied(span, set_aside(attributes, by, keep=self._keep))
+        return self._counted(span, claimed)
+
+    def _counted(self, span: ReadableSpan, claimed: Claim) -> ReadableSpan:
+        """Count the claim, at the cost that it tells or else at ours."""
+        usage = replace(claimed.usage, estimated=True) if claimed.is_sum else claimed.usage
+        claimed = replace(claimed, usage=usage)
+        added: dict[str, Any] = {names.SPANLEDGER_USAGE_ESTIMATED: True} if usage.estimated else {}
+        missing: tuple[str, ...] = ()
+        if names.GEN_AI_USAGE_COST_AMOUNT in claimed.found:
+            cost = _told(claimed.found)
+        else:
+            price = self._price(claimed)
+            cost, missing = (price.nano_usd, price.missing) if price else (None, ())
+            added |= price_attributes(price, self._book.version)
+        if span.context is not None:
+            self._lineage.metered(span.context.span_id, _facts(claimed, cost, missing))
+        return copied(span, {**claimed.attributes, **added}) if added else span
+
+    def _price(self, claimed: Claim) -> Priced | None:
+        """By the model that answered, or else by the one that was asked."""
+        found = claimed.found
+        at = datetime.fromtimestamp(_ended(claimed.span) / NANO, UTC)
+        tier = found.get(names.OPENAI_RESPONSE_SERVICE_TIER)
+        models = (found.get(names.GEN_AI_RESPONSE_MODEL), found.get(names.GEN_AI_REQUEST_MODEL))
+        prices = (
+            self._book.price(claimed.usage, provider=_provider(found), model=str(model), at=at, tier=tier)
+            for model in models
+            if model
         )
-        self._lineage.metered(span.context.span_id, facts)
-        return copied(span, {**attributes, **price_attributes(price, self._book.version)})
+        return next(filter(None, prices), None)
+
+
+def _told(found: Mapping[str, Any]) -> int | None:
+    """The cost in nano-USD that a span came with; None where it is in another currency or no amount."""
+    amount = found[names.GEN_AI_USAGE_COST_AMOUNT]
+    if found.get(names.GEN_AI_USAGE_COST_CURRENCY, "USD") != "USD" or not isinstance(amount, (int, float)):
+        return None
+    return round(amount * NANO) if math.isfinite(amount) and amount >= 0 else None
+
+
+def _provider(found: Mapping[str, Any]) -> str:
+    return str(found.get(names.GEN_AI_PROVIDER_NAME, "openai"))
+
+
+def _ended(span: ReadableSpan) -> int:
+    return span.end_time or time.time_ns()
+
+
+def _facts(claimed: Claim, cost: int | None, missing: tuple[str, ...]) -> Facts:
+    found, span = claimed.found, claimed.span
+    payer = claimed.node.payer if claimed.node else scope.EMPTY
+    ended = _ended(span)
+    return Facts(
+        operation=str(found.get(names.GEN_AI_OPERATION_NAME, "unknown")),
+        provider=_provider(found),
+        request_model=found.get(names.GEN_AI_REQUEST_MODEL),
+        response_model=found.get(names.GEN_AI_RESPONSE_MODEL),
+        usage=claimed.usage,
+        cost=cost,
+        missing=missing,
+        stage=payer.stage or payer.implied_stage,
+        tenant=payer.tenant,
+        duration=(ended - (span.start_time or ended)) / NANO,
+        error=found.get(names.ERROR_TYPE),
+        response_id=found.get(names.GEN_AI_RESPONSE_ID),
+    )

@@ -6,8 +6,10 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 
+from spanledger.call import SCOPE_NAME
 from spanledger.errors import contained
-from spanledger.lineage import Lineage, Node
+from spanledger.lineage import Booked, Facts, Lineage, Node
+from spanledger.pipeline.covered import library
 from spanledger.pipeline.meters import AgentRun, Meters
 from spanledger.pipeline.stage import Stage, copied, plain
 from spanledger.semconv import names
@@ -20,7 +22,7 @@ def agent_of(span: ReadableSpan) -> str | None:
     attributes = span.attributes or {}
     if attributes.get(names.GEN_AI_OPERATION_NAME) == "invoke_agent":
         name = attributes.get(names.GEN_AI_AGENT_NAME)
-    elif span.instrumentation_scope is not None and span.instrumentation_scope.name == "spanledger":
+    elif library(span) == SCOPE_NAME:
         name = attributes.get(names.SPANLEDGER_STAGE)
         name = name if name == span.name else None
     else:
@@ -56,8 +58,8 @@ class Record(Stage):
 
     def _book(self, span: ReadableSpan, context: SpanContext, node: Node) -> ReadableSpan:
         if node.facts is not None:
-            self._lineage.settle(node, node.facts)
-            self._meters.call(node.facts, context)
+            self._count(span, context, node, node.facts)
+        if node.claimed:
             return span
         if node.agent is not None:
             self._meters.agent_stopped(node.agent)
@@ -67,6 +69,14 @@ class Record(Stage):
             return copied(span, {**plain(span.attributes), names.SPANLEDGER_COST_SUBTREE: node.cost / _NANO})
         return span
 
+    def _count(self, span: ReadableSpan, context: SpanContext, node: Node, facts: Facts) -> None:
+        self._lineage.settle(node, facts)
+        self._meters.call(facts, context)
+        if facts.usage is not None:
+            teller = SCOPE_NAME if node.claimed else library(span)
+            booked = Booked(teller, context.trace_id, facts.usage, span.start_time or 0, span.end_time or 0)
+            self._lineage.recent.add(facts.response_id or context.span_id, booked)
+
     @staticmethod
     def _agent_run(agent: str, span: ReadableSpan, node: Node) -> AgentRun:
         error = str((span.attributes or {}).get(names.ERROR_TYPE, ""))
@@ -74,4 +84,6 @@ class Record(Stage):
         if span.status.status_code is StatusCode.ERROR:
             status = names.STATUS_TIMEOUT if "timeout" in error.lower() else names.STATUS_FAILED
         duration = ((span.end_time or 0) - (span.start_time or 0)) / _NANO
-        return AgentRun(agent, status, duration, node.input, node.output)
+        counted = node.facts.usage if node.facts is not None else None
+        used = counted or node
+        return AgentRun(agent, status, duration, used.input, used.output)

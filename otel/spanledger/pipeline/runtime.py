@@ -24,7 +24,7 @@ from spanledger.pipeline.export import FanOut
 from spanledger.pipeline.lifecycle import Ending, counters_from_zero
 from spanledger.pipeline.meters import Meters
 from spanledger.pipeline.sampler import RecordAll
-from spanledger.pricing import PriceBook
+from spanledger.pricing import PriceBook, open_book
 
 VERSION = version("spanledger")
 ADAPTERS = "spanledger_adapter"
@@ -47,7 +47,7 @@ class Runtime:
     def of(cls, settings: Settings | None = None) -> Runtime:
         """A runtime that is not connected to anything yet."""
         settings = settings or config.read()
-        book, lineage = PriceBook(), Lineage()
+        book, lineage = open_book(settings.prices, settings.unpriced), Lineage()
         return cls(settings, book, lineage, FanOut(), Calls(settings, book, lineage))
 
     def connect(
@@ -92,8 +92,8 @@ class Runtime:
             log.warning("budgets are set (SPANLEDGER_BUDGETS or COST_BUDGET_MAX) but not enforced by this version")
         if self.settings.capture_content == "archive":
             log.warning("SPANLEDGER_CAPTURE_CONTENT=archive keeps nothing in this version; use span or off")
-        if self.settings.prices:
-            log.warning("SPANLEDGER_PRICES is set but overrides are not read by this version")
+        if self.book.broken:
+            log.warning("SPANLEDGER_PRICES: %s; until then no call is priced", self.book.broken)
 
     def install(self) -> None:
         """Install every adapter that is found. Imports none of their libraries."""

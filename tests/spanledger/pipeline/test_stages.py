@@ -59,27 +59,42 @@ def test_a_foreign_call_of_an_unknown_model_says_so(telemetry: Telemetry) -> Non
 
 
 @pytest.mark.parametrize(
-    "more",
+    ("cost", "counted"),
     [
-        {names.GEN_AI_USAGE_COST_AMOUNT: 0.5},
-        {names.GEN_AI_OPERATION_NAME: "invoke_agent"},
-        {names.GEN_AI_OPERATION_NAME: "execute_tool"},
+        ({names.GEN_AI_USAGE_COST_AMOUNT: 0.5}, [0.5]),
+        ({names.GEN_AI_USAGE_COST_AMOUNT: 0.5, names.GEN_AI_USAGE_COST_CURRENCY: "EUR"}, []),
+        ({names.GEN_AI_USAGE_COST_AMOUNT: float("nan")}, []),
     ],
-    ids=["has a cost", "an agent", "a tool"],
+    ids=["in USD", "in another currency", "no amount"],
 )
-def test_what_is_no_unpriced_call_is_left_alone(telemetry: Telemetry, more: dict[str, Any]) -> None:
-    assert foreign(telemetry, more) == {**FOREIGN, **more}
-
-
-def test_sums_on_internal_spans_are_no_calls(telemetry: Telemetry) -> None:
-    assert foreign(telemetry, kind=SpanKind.INTERNAL) == FOREIGN
-
-
-def test_a_foreign_span_around_a_metered_call_is_not_counted_again(telemetry: Telemetry) -> None:
-    with telemetry.tracer.start_as_current_span("foreign", kind=SpanKind.CLIENT, attributes=FOREIGN):
-        telemetry.calls.start(REQUEST).succeed(ANSWER)
-    assert names.GEN_AI_USAGE_COST_AMOUNT not in attributes(telemetry, "foreign")
+def test_a_foreign_call_that_tells_its_cost_keeps_it_and_is_counted_at_it(
+    telemetry: Telemetry, cost: dict[str, Any], counted: list[float]
+) -> None:
+    found = foreign(telemetry, cost)
+    assert found.keys() == {**FOREIGN, **cost}.keys()
+    assert [value for _, value in telemetry.points("spanledger.cost")] == counted
     assert [value for _, value in telemetry.points("spanledger.calls")] == [1]
+
+
+def test_a_foreign_call_is_one_whatever_kind_of_span_its_library_makes(telemetry: Telemetry) -> None:
+    found = foreign(telemetry, kind=SpanKind.INTERNAL)
+    assert found[names.GEN_AI_USAGE_COST_AMOUNT] == pytest.approx(27e-6)
+    assert names.SPANLEDGER_USAGE_ESTIMATED not in found
+
+
+def test_a_foreign_span_without_usage_is_left_alone(telemetry: Telemetry) -> None:
+    given = {names.GEN_AI_OPERATION_NAME: "execute_tool"}
+    telemetry.tracer.start_span("tool", context.Context(), SpanKind.INTERNAL, given).end()
+    assert attributes(telemetry, "tool") == given
+    assert telemetry.points("spanledger.calls") == []
+
+
+def test_a_foreign_agent_that_counts_is_an_execution_with_its_own_tokens(telemetry: Telemetry) -> None:
+    agent = {names.GEN_AI_OPERATION_NAME: "invoke_agent", names.GEN_AI_AGENT_NAME: "planner"}
+    foreign(telemetry, agent, SpanKind.INTERNAL)
+    label = {names.GEN_AI_AGENT_NAME: "planner"}
+    assert telemetry.points("agent.tokens") == [(label, 120)]
+    assert telemetry.points("agent.active_executions") == [(label, 0)]
 
 
 def test_every_span_around_a_call_says_what_settled_below_it(telemetry: Telemetry) -> None:

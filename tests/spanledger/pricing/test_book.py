@@ -1,51 +1,13 @@
 """The price book: what a call cost, as its users ask for it."""
 
-import threading
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from tests.support.prices import CALL, NOV, nano
 
-from spanledger.errors import Contained
 from spanledger.pricing import Price, PriceBook
-from spanledger.pricing.book import KEPT, Table
-from spanledger.pricing.rates import complete
-from spanledger.pricing.tariff import Tariff
 from spanledger.usage import Usage
-
-NOV = datetime(2026, 11, 21, 12, tzinfo=UTC)
-CALL = Usage(input=1_000, output=500)
-
-
-class Fixed:
-    """A table that knows one model, and how often it was asked."""
-
-    version = "fixed/1"
-
-    def __init__(self, model: str = "known", price: int = 1_000_000) -> None:
-        self.model = model
-        self.tariff = Tariff(self.version, (complete({"input": price}, web_search=0),))
-        self.asked: list[tuple[str, str, str]] = []
-
-    def find(self, provider: str, model: str, tier: str) -> Tariff | None:
-        self.asked.append((provider, model, tier))
-        return self.tariff if model == self.model else None
-
-
-def book_of(*tables: Table) -> PriceBook:
-    return PriceBook(lambda: tables)
-
-
-@pytest.fixture(scope="module")
-def book() -> PriceBook:
-    return PriceBook()
-
-
-def nano(book: PriceBook, usage: Usage, provider: str, model: str, tier: str | None = None) -> int | None:
-    price = book.price(usage, provider=provider, model=model, at=NOV, tier=tier)
-    return price.nano_usd if price else None
 
 
 def test_a_price_says_what_it_is_from(book: PriceBook) -> None:
@@ -149,7 +111,6 @@ def test_a_discount_of_openai_is_no_discount_of_azure_but_a_surcharge_is_a_surch
         ("openai", "unsloth/gpt-oss-20b"),
         ("openai", "ft:gpt-9:org::id"),
         ("openai", "gpt-4o-2024-13-01"),
-        ("openai", "whisper-1"),
         ("google", "gemini-2.5-pro-ultra"),
         ("azure", "my-prod-4o"),
         ("azure", "my-o4-mini-prod"),
@@ -178,8 +139,10 @@ def test_a_cost_that_the_provider_reports_is_taken_even_for_an_unknown_model(boo
     assert book.price(usage, provider="openrouter", model="some/new-model") == Price(123, "reported", "provider")
 
 
-def test_a_negative_reported_cost_is_no_report(book: PriceBook) -> None:
-    assert nano(book, replace(CALL, reported_nano_usd=-1), "openai", "gpt-4o-mini") == 450_000
+@pytest.mark.parametrize("reported", [0, -1])
+def test_a_reported_cost_of_nothing_or_less_is_no_report(book: PriceBook, reported: int) -> None:
+    assert nano(book, replace(CALL, reported_nano_usd=reported), "openai", "gpt-4o-mini") == 450_000
+    assert nano(book, replace(CALL, reported_nano_usd=reported), "openrouter", "some/new-model") is None
 
 
 def test_a_usage_that_contradicts_itself_is_priced_at_its_larger_reading(book: PriceBook) -> None:
@@ -211,91 +174,22 @@ def test_a_name_or_a_time_that_is_none_is_unpriced_and_never_raises(book: PriceB
     assert book.rates("deepseek", "deepseek-v4-flash", "yesterday") is None  # type: ignore[arg-type]
 
 
-def test_the_first_table_that_knows_a_model_decides() -> None:
-    book = book_of(Fixed("a", 1_000), Fixed("b", 2_000), Fixed("a", 3_000))
-    assert [nano(book, Usage(input=1), "p", model) for model in ("a", "b", "c")] == [1, 2, None]
-
-
-def test_a_model_is_looked_up_once_whether_it_is_known_or_not() -> None:
-    table = Fixed()
-    book = book_of(table)
-    for _ in range(3):
-        assert nano(book, CALL, "p", "known") is not None
-        assert nano(book, CALL, "p", "unknown") is None
-    assert table.asked == [("p", "known", ""), ("p", "unknown", "")]
-
-
-def test_tiers_without_prices_of_their_own_are_looked_up_as_one() -> None:
-    table = Fixed()
-    book = book_of(table)
-    for tier in (None, "", "default", "auto", "standard", "on_demand", "no such tier"):
-        nano(book, CALL, "p", "known", tier)
-    assert table.asked == [("p", "known", "")]
-
-
-def test_tables_are_loaded_at_the_first_look_up_and_once_for_all_threads() -> None:
-    loads = 0
-    ready = threading.Barrier(8)
-
-    def load() -> Sequence[Table]:
-        nonlocal loads
-        loads += 1
-        return (Fixed(),)
-
-    book = PriceBook(load)
-    assert book.price(replace(CALL, reported_nano_usd=1), provider="p", model="known") is not None
-    assert loads == 0
-
-    def ask(_: int) -> int | None:
-        ready.wait()
-        return nano(book, Usage(input=1), "p", "known")
-
-    with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(ask, range(8))) == {1_000}
-    assert loads == 1
-
-
-def test_no_more_names_are_kept_than_the_limit_however_many_users_make_up() -> None:
-    class Everything(Fixed):
-        def find(self, provider: str, model: str, tier: str) -> Tariff | None:
-            return self.tariff if model.startswith("known") else None
-
-    book = book_of(Everything())
-    for number in range(2 * KEPT + 1):
-        nano(book, CALL, "p", f"known-{number}")
-        nano(book, CALL, "p", f"unknown-{number}")
-        assert len(book._known) <= KEPT
-        assert len(book._unknown) <= KEPT
-
-
-def test_a_name_that_is_too_long_is_neither_asked_for_nor_kept() -> None:
-    table = Fixed()
-    book = book_of(table)
-    assert nano(book, CALL, "p", "x" * 257) is None
-    assert nano(book, CALL, "p" * 257, "known") is None
-    assert table.asked == []
-
-
-def test_known_models_stay_known_however_many_unknown_ones_are_asked_for() -> None:
-    table = Fixed()
-    book = book_of(table)
-    nano(book, CALL, "p", "known")
-    for number in range(2 * KEPT):
-        nano(book, CALL, "p", f"unknown-{number}")
-    nano(book, CALL, "p", "known")
-    assert table.asked.count(("p", "known", "")) == 1
-
-
-@pytest.mark.usefixtures("failures")
-def test_a_table_that_fails_makes_a_call_unpriced_and_is_asked_again_later() -> None:
-    class Failing(Fixed):
-        def find(self, provider: str, model: str, tier: str) -> Tariff | None:
-            super().find(provider, model, tier)
-            raise OSError("gone")
-
-    table = Failing()
-    book = book_of(table)
-    assert nano(book, CALL, "p", "known") is None
-    assert nano(book, CALL, "p", "known") is None
-    assert len(table.asked) == 2
-    assert Contained.counts == {("pricing", "OSError"): 2}
+@pytest.mark.parametrize(
+    ("provider", "model", "expected"),
+    [
+        ("gcp.vertex_ai", "publishers/google/models/gemini-2.5-pro@001", 6_250_000),
+        ("gcp.vertex_ai", "projects/p/locations/l/publishers/anthropic/models/claude-sonnet-4-5@20250929", 10_500_000),
+        ("aws.bedrock", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0", 11_550_000),
+        ("aws.bedrock", "apac.anthropic.claude-3-5-sonnet-20241022-v2:0", 10_500_000),
+        ("aws.bedrock", "global.anthropic.claude-sonnet-4-5-20250929-v1:0", 10_500_000),
+        ("aws.bedrock", "arn:aws:bedrock:us-east-1:1:inference-profile/us.amazon.nova-lite-v1:0", 180_000),
+        ("litellm", "bedrock/us.amazon.nova-lite-v1:0", 180_000),
+        ("openai", "ft:gpt-4o-mini-2024-07-18:acme::AbC123", 900_000),
+        ("openai", "ft:gpt-3.5-turbo-0125:acme::AbC123", 6_000_000),
+        ("openai", "gpt-4o-mini-2024-07-18.ft-0123abcd", 900_000),
+    ],
+)
+def test_names_of_platforms_lead_to_the_model_behind_them(
+    book: PriceBook, provider: str, model: str, expected: int
+) -> None:
+    assert nano(book, CALL, provider, model) == expected

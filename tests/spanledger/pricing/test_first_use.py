@@ -20,6 +20,19 @@ def test_importing_it_and_making_a_book_imports_no_price_data() -> None:
     )
 
 
+def test_the_first_price_imports_neither_the_source_nor_a_yaml_reader() -> None:
+    assert (
+        run(
+            "import sys\n"
+            "from spanledger.pricing import PriceBook\n"
+            "from spanledger.usage import Usage\n"
+            "PriceBook().price(Usage(input=1000, output=500), provider='openai', model='gpt-4o-mini')\n"
+            "print(sorted({'genai_prices', 'pydantic', 'httpx2', 'yaml'} & set(sys.modules)))"
+        )
+        == "[]"
+    )
+
+
 def test_a_price_is_found_without_a_network_and_without_a_thread() -> None:
     assert (
         run(

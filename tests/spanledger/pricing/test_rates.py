@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanledger.pricing.rates import TOKEN_KINDS, Rates, complete
-from spanledger.usage import Usage
+from spanledger.usage import Units, Usage
 
 #: Every kind at a price that no other kind and no sum of few others has, in pico-USD.
 DISTINCT = Rates(
@@ -22,6 +22,10 @@ DISTINCT = Rates(
     input_image=1_500_000_000,
     output_image=9_000_000_000,
     web_search=10_000_000_000,
+    cache_read_image=40_000,
+    input_video=1_700_000_000,
+    output_video=11_000_000_000,
+    citation=2_100_000_000,
 )
 
 #: Every field that is a price.
@@ -55,18 +59,25 @@ def usage_of(leaf: dict[str, int]) -> Usage:
         "input_audio",
         "cache_read_audio",
         "input_image",
+        "cache_read_image",
+        "input_video",
     )
+    outputs = ("output", "reasoning", "citation", "output_audio", "output_image", "output_video")
     return Usage(
         input=sum(leaf[kind] for kind in inputs),
-        output=leaf["output"] + leaf["reasoning"] + leaf["output_audio"] + leaf["output_image"],
-        cache_read=leaf["cache_read"] + leaf["cache_read_audio"],
+        output=sum(leaf[kind] for kind in outputs),
+        cache_read=leaf["cache_read"] + leaf["cache_read_audio"] + leaf["cache_read_image"],
         cache_write=leaf["cache_write"] + leaf["cache_write_long"],
         cache_write_long=leaf["cache_write_long"],
         reasoning=leaf["reasoning"],
         input_audio=leaf["input_audio"] + leaf["cache_read_audio"],
         output_audio=leaf["output_audio"],
         cache_read_audio=leaf["cache_read_audio"],
-        input_image=leaf["input_image"],
+        input_image=leaf["input_image"] + leaf["cache_read_image"],
+        cache_read_image=leaf["cache_read_image"],
+        input_video=leaf["input_video"],
+        output_video=leaf["output_video"],
+        citation=leaf["citation"],
         output_image=leaf["output_image"],
         web_searches=leaf["web_search"],
     )
@@ -91,6 +102,26 @@ def test_more_of_any_kind_never_costs_less(rates: Rates, leaf: dict[str, int], k
     assert rates.nano(usage_of(increased)) >= rates.nano(usage_of(leaf))
 
 
+@given(rates(), leaves(), leaves())
+def test_two_calls_cost_what_one_with_the_tokens_of_both_does_or_a_nano_usd_more(
+    rates: Rates, one: dict[str, int], other: dict[str, int]
+) -> None:
+    level = replace(rates, cliffs=(), request=0)
+    both = level.nano(usage_of({kind: one[kind] + other[kind] for kind in one}))
+    assert level.nano(usage_of(one)) + level.nano(usage_of(other)) - both in (0, 1)
+
+
+@given(rates(), leaves())
+def test_one_token_below_at_and_above_a_cliff_is_paid_at_the_rates_of_its_side(
+    rates: Rates, leaf: dict[str, int]
+) -> None:
+    ((threshold, dear),) = rates.cliffs
+    plain = replace(rates, cliffs=())
+    for total, row in ((threshold - 1, plain), (threshold, plain), (threshold + 1, dear)):
+        usage = Usage(input=max(total, 0), output=leaf["output"], cache_read=min(leaf["cache_read"], max(total, 0)))
+        assert rates.nano(usage) == row.nano(usage)
+
+
 @given(rates(), any_usage)
 def test_no_usage_costs_more_than_all_its_tokens_at_the_dearest_rate(rates: Rates, usage: Usage) -> None:
     usage = replace(usage, web_searches=0)
@@ -101,7 +132,7 @@ def test_no_usage_costs_more_than_all_its_tokens_at_the_dearest_rate(rates: Rate
 @given(rates(), any_usage)
 def test_a_usage_of_text_costs_no_more_than_the_worst_case_of_text(rates: Rates, usage: Usage) -> None:
     usage = replace(usage, web_searches=0, input_audio=0, cache_read_audio=0, input_image=0)
-    usage = replace(usage, output_audio=0, output_image=0)
+    usage = replace(usage, output_audio=0, output_image=0, output_video=0, input_video=0, cache_read_image=0)
     whole = max(usage.input, usage.cache_read + max(usage.cache_write, usage.cache_write_long))
     assert rates.nano(usage) <= rates.worst(whole, usage.output, text_only=True)
 
@@ -126,6 +157,21 @@ def test_a_cost_is_a_whole_number_of_nano_usd_rounded_up_once(rates: Rates, usag
 )
 def test_a_contradictory_usage_has_a_cost_that_is_not_negative(rates: Rates, usage: Usage) -> None:
     assert rates.nano(usage.checked()) >= 0
+
+
+@given(rates(), counts, counts, st.integers(-2, 2_000_000), st.integers(-2, 2_000_000), st.integers(-2, 2_000_000))
+def test_text_alone_costs_the_same_on_the_short_way(
+    rates: Rates, into: int, out: int, read: int, write: int, thought: int
+) -> None:
+    usage = Usage(input=into, output=out, cache_read=read, cache_write=write, reasoning=thought)
+    assert rates.text_nano(usage) == (None if usage.flagged().suspect else rates.nano(usage))
+
+
+def test_the_short_way_is_for_text_alone() -> None:
+    assert DISTINCT.text_nano(Usage(input=5, input_audio=1)) is None
+    assert DISTINCT.text_nano(Usage(input=5, web_searches=1)) is None
+    assert DISTINCT.text_nano(Usage(input=5, units=Units(pages=1))) is None
+    assert replace(DISTINCT, per_token=False).text_nano(Usage(input=5)) is None
 
 
 def test_a_tenth_of_a_nano_usd_is_rounded_up() -> None:

@@ -11,7 +11,7 @@ from tests.support.scripted import USAGE, answering, client_of, completion
 from tests.support.telemetry import Telemetry
 
 from spanledger.semconv import names
-from spanledger.usage import Usage
+from spanledger.usage import Units, Usage
 from spanledger_instrumentation.openai.request import endpoint
 from spanledger_instrumentation.openai.usage import read_usage
 
@@ -37,6 +37,42 @@ BLOCKS: list[tuple[str, Any, Usage | None]] = [
      Usage(input=1, output=1, reported_nano_usd=1500)),
     ("xai", {"prompt_tokens": 1, "completion_tokens": 1, "cost_in_usd_ticks": 15001},
      Usage(input=1, output=1, reported_nano_usd=1501)),
+    ("predictions", {"prompt_tokens": 9, "completion_tokens": 6, "total_tokens": 15, "completion_tokens_details": {
+        "accepted_prediction_tokens": 2, "rejected_prediction_tokens": 3}},
+     Usage(input=9, output=6, accepted_prediction=2, rejected_prediction=3)),
+    ("lifetimes of what is written to a cache",
+     {"input_tokens": 9, "output_tokens": 6, "input_tokens_details": {
+         "cache_write_tokens": 7, "cache_write_tokens_details": {"ttl_30m_tokens": 4, "ttl_12h_tokens": 3}}},
+     Usage(input=9, output=6, cache_write=7, cache_write_long=3)),
+    ("xai's chat, whose reasoning only the sum shows",
+     {"prompt_tokens": 9, "completion_tokens": 6, "total_tokens": 35,
+      "completion_tokens_details": {"reasoning_tokens": 20}},
+     Usage(input=9, output=26, reasoning=20)),
+    ("a sum that tells of more", {"prompt_tokens": 9, "completion_tokens": 6, "total_tokens": 40},
+     Usage(input=9, output=6, reported_total=40, suspect=True)),
+    ("perplexity's deep research",
+     {"prompt_tokens": 33, "completion_tokens": 7163, "total_tokens": 7196, "citation_tokens": 20016,
+      "num_search_queries": 21, "reasoning_tokens": 180198, "cost": {"total_cost": 1.25}},
+     Usage(input=33, output=207377, reasoning=180198, citation=20016, web_searches=21,
+           reported_nano_usd=1_250_000_000)),
+    ("vllm behind mistral's server", {"prompt_tokens": 10, "completion_tokens": 2, "num_cached_tokens": 9},
+     Usage(input=10, output=2, cache_read=9)),
+    ("a server of llama.cpp that only tells timings", {"prompt_n": 4, "cache_n": 6, "predicted_n": 3},
+     Usage(input=10, output=3, cache_read=6)),
+    ("xai's tools", {"input_tokens": 9, "output_tokens": 6, "server_side_tool_usage_details": {
+        "web_search_calls": 2, "x_search_calls": 1, "code_interpreter_calls": 3}},
+     Usage(input=9, output=6, web_searches=2, units=Units(social_searches=1, code_executions=3))),
+    ("mistral's audio", {"prompt_tokens": 9, "completion_tokens": 6, "prompt_audio_seconds": 12},
+     Usage(input=9, output=6, units=Units(audio_ms=12_000))),
+    ("openrouter with a key of the user's own",
+     {"prompt_tokens": 1, "completion_tokens": 1, "cost": 0.001, "is_byok": True,
+      "cost_details": {"upstream_inference_cost": 0.02}},
+     Usage(input=1, output=1, reported_nano_usd=21_000_000)),
+    ("the same, and nobody tells the rest",
+     {"prompt_tokens": 1, "completion_tokens": 1, "cost": 0.001, "is_byok": True}, Usage(input=1, output=1)),
+    ("a cost in another currency",
+     {"prompt_tokens": 1, "completion_tokens": 1, "cost": {"total_cost": 3, "currency": "EUR"}},
+     Usage(input=1, output=1)),
     ("more cached than there is", {"prompt_tokens": 3, "completion_tokens": 1,
                                    "prompt_tokens_details": {"cached_tokens": 5}},
      Usage(input=3, output=1, cache_read=5, suspect=True)),

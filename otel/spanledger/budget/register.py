@@ -1,0 +1,67 @@
+"""Which budgets a call counts in, and which of their counters it is charged to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spanledger.budget.model import BAGGAGE, Budget, Subject
+from spanledger.budget.store import Claim, Counter
+
+#: How many subjects are kept; then all are looked up anew.
+KEPT = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A budget that a call counts in, with the counter it is charged to and those that count towards the limit."""
+
+    budget: Budget
+    counter: Counter
+    also: tuple[Counter, ...] = ()
+
+    @property
+    def sticky(self) -> bool:
+        """Whether a refusal that waiting cannot cure halts the run."""
+        return self.budget.window.kind == "run" and self.budget.action == "halt"
+
+    def claim(self, amount: int) -> Claim:
+        """What an attempt asks here."""
+        budget = self.budget
+        limit = budget.limit if budget.hard else None
+        return Claim(self.counter, amount, limit, budget.thresholds, self.also, self.sticky)
+
+
+def counters(budget: Budget, value: str, run: str, now: float) -> tuple[Counter, ...]:
+    """The counter of a scope value at a moment, then the others that count towards the same limit."""
+    return tuple(Counter(budget.name, value, window) for window in budget.window.ids(now, run))
+
+
+class Register:
+    """The budgets of a process. What a subject counts in is kept until the first of its windows ends."""
+
+    def __init__(self, budgets: Sequence[Budget]) -> None:
+        self.budgets = tuple(budgets)
+        self.reads_baggage = any(
+            dimension.startswith(BAGGAGE)
+            for budget in budgets
+            for dimension in (*budget.scope, *(name for name, _ in budget.only))
+        )
+        self._known: dict[Subject, tuple[float, tuple[Place, ...]]] = {}
+
+    def places(self, subject: Subject, now: float) -> tuple[Place, ...]:
+        """Where a call of this subject counts at `now`, seconds since the epoch."""
+        known = self._known.get(subject)
+        if known is not None and now < known[0] and not self.reads_baggage:
+            return known[1]
+        found = tuple(self._place(budget, subject, now) for budget in self.budgets if budget.applies(subject))
+        until = min((end for b in self.budgets if (end := b.window.ends(now)) is not None), default=float("inf"))
+        if len(self._known) >= KEPT:
+            self._known.clear()
+        self._known[subject] = (until, found)
+        return found
+
+    @staticmethod
+    def _place(budget: Budget, subject: Subject, now: float) -> Place:
+        first, *others = counters(budget, budget.value(subject), subject.value("run"), now)
+        return Place(budget, first, tuple(others))

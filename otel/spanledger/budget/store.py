@@ -1,0 +1,227 @@
+"""What a store of counters must do, and the one rule by which every store admits or refuses.
+
+A counter holds two figures: `committed`, what was spent, and `held`, what calls under way may still spend. An attempt
+takes a hold of its worst case on all its counters at once, or on none, before it leaves; its end settles the hold with
+what was really used. For every counter `committed + held <= limit`, so what the provider bills cannot pass the limit.
+All amounts are whole numbers in the unit of the budget: nano-USD, tokens or calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+Kind = Literal["exhausted", "too_large", "in_flight", "insufficient"]
+HoldState = Literal["open", "settled", "released", "expired"]
+
+#: How little hope a refusal leaves, the most hopeful first. Of several refusals the least hopeful is told.
+SEVERITY: tuple[Kind, ...] = ("in_flight", "insufficient", "too_large", "exhausted")
+_SEPARATOR = "\x1f"
+
+
+class StoreError(Exception):
+    """A store cannot be used now. It never reaches an app: the guard decides what becomes of the call."""
+
+
+class Counter(NamedTuple):
+    """Which figure: a budget, the value of its scope (`acme` of `tenant`; empty for `global`), and the window."""
+
+    budget: str
+    value: str
+    window: str
+
+    @property
+    def key(self) -> str:
+        """As one string; `Counter.of` reads it back."""
+        return _SEPARATOR.join(self)
+
+    @classmethod
+    def of(cls, key: str) -> Counter:
+        """The counter of a key."""
+        return cls(*key.split(_SEPARATOR, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one attempt asks of one counter.
+
+    `limit` is the configured hard limit, None where the budget only counts; a limit raised in the store wins over it.
+    `also` are further counters whose figures count towards the limit: the other sub-windows of a rolling window.
+    `warns` are the amounts at which a warning is due. `sticky`: a refusal that waiting cannot cure halts the counter.
+    """
+
+    counter: Counter
+    amount: int
+    limit: int | None = None
+    warns: tuple[int, ...] = ()
+    also: tuple[Counter, ...] = ()
+    sticky: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A counter as it stands. `limit` is the one raised in the store, None where the configured one holds."""
+
+    committed: int = 0
+    held: int = 0
+    limit: int | None = None
+    halted: bool = False
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Why an attempt got no hold; the figures are those of the refusing counter at that moment.
+
+    `index` is the place of the claim among those asked.
+    """
+
+    index: int
+    kind: Kind
+    limit: int
+    committed: int
+    held: int
+    needed: int
+    halted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What a store keeps of one attempt. `amounts` and, once it is over, `charged` are by counter.
+
+    `expires` is in seconds since the epoch by the store's clock. `owner` names the process that took it.
+    """
+
+    id: str
+    counters: tuple[Counter, ...]
+    amounts: tuple[int, ...]
+    expires: float
+    owner: str
+    state: HoldState = "open"
+    charged: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of a settlement. `first` is False where the hold was over before and nothing was changed.
+
+    `late`: the hold had expired, and what it was charged then was replaced. `crossed` are the warnings that became due
+    by this settlement, each given to one process only.
+    """
+
+    first: bool = True
+    late: bool = False
+    crossed: tuple[tuple[Counter, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change by an operator or by repair, in the audit. `at` is seconds since the epoch."""
+
+    at: float
+    counter: Counter
+    action: Literal["raise", "reset", "adjust", "repair", "halt", "resume"]
+    amount: int | None
+    reason: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A counter whose figures are not those that its own journal of holds and adjustments adds up to."""
+
+    counter: Counter
+    figure: Literal["committed", "held"]
+    counted: int
+    journal: int
+
+
+class Store(Protocol):
+    """Counters shared by everybody who opens the same store. Every operation is atomic, and durable where it says so.
+
+    All operations are safe for threads, and raise `StoreError` and nothing else where the store cannot be used.
+    """
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes see the same counters."""
+
+    def now(self) -> float:
+        """Seconds since the epoch by the clock that all users of the store share."""
+
+    def reserve(self, hold: str, claims: Sequence[Claim], ttl: float) -> Denied | None:
+        """Take a hold of all claims, or change nothing but the count of refusals and a halt and say why.
+
+        `hold` is an id that nobody else uses; asking again with the same id is the same hold. It expires after `ttl`
+        seconds: then its amounts are charged, because a request that left is billed whatever became of its sender.
+        """
+
+    def settle(self, hold: str, claims: Sequence[Claim], actual: Sequence[int]) -> Settled:
+        """End a hold: what it held is given back, what was used (`actual`, by claim) is charged, more than held too.
+
+        The first settlement counts. The one exception is a hold that expired: its charge is replaced.
+        An id that the store does not know is charged in full: books never count less than the bill.
+        """
+
+    def release(self, hold: str) -> None:
+        """End a hold of an attempt that is known not to be billed: nothing is charged. Unless it is over already."""
+
+    def extend(self, hold: str, claims: Sequence[Claim], ttl: float) -> Denied | None:
+        """Hold the amounts of these claims on top (same counters, same order), and live `ttl` seconds from now on."""
+
+    def expire(self) -> int:
+        """Charge the holds whose time is over; how many there were. `reserve` and `figures` do it by themselves."""
+
+    def figures(self) -> dict[Counter, Figures]:
+        """Every counter."""
+
+    def figure(self, counter: Counter) -> Figures:
+        """One counter; all 0 where nothing happened yet."""
+
+    def holds(self) -> Iterable[Hold]:
+        """The open and the expired holds."""
+
+    def raise_limit(self, counter: Counter, limit: int, *, reason: str, who: str) -> None:
+        """Let this limit win over the configured one, and end a halt."""
+
+    def reset(self, counter: Counter, *, reason: str, who: str) -> None:
+        """Let the configured limit hold again, and end a halt. What was spent stays spent."""
+
+    def adjust(self, counter: Counter, delta: int, *, reason: str, who: str) -> None:
+        """Correct what was spent, by hand; never below 0."""
+
+    def audit(self) -> Iterable[Entry]:
+        """Every change by hand or by repair, oldest first."""
+
+    def gaps(self) -> Iterable[Gap]:
+        """Where counters and journal disagree."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+
+
+def judged(index: int, claim: Claim, committed: int, held: int, raised: int | None, halted: bool) -> Denied | None:
+    """The rule: whether a claim fits, given what its counters hold (`also` included) and the limit raised for it."""
+    if claim.limit is None:
+        return None
+    limit = claim.limit if raised is None else raised
+    if not halted and committed < limit and committed + held + claim.amount <= limit:
+        return None
+    kind = _kind(claim.amount, limit, committed, halted)
+    final = halted or (claim.sticky and (kind == "exhausted" or (kind == "insufficient" and held == 0)))
+    return Denied(index, kind, limit, committed, held, claim.amount, final)
+
+
+def _kind(amount: int, limit: int, committed: int, halted: bool) -> Kind:
+    if halted or committed >= limit:
+        return "exhausted"
+    if amount > limit:
+        return "too_large"
+    return "in_flight" if committed + amount <= limit else "insufficient"
+
+
+def worst(found: Iterable[Denied | None]) -> Denied | None:
+    """Of several refusals the one that leaves the least hope; None where nothing was refused."""
+    denied = [one for one in found if one is not None]
+    return max(denied, key=lambda one: SEVERITY.index(one.kind)) if denied else None
