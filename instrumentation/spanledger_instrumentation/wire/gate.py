@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NoReturn
 
+from opentelemetry import trace
+
 from spanledger.call import Calls, claimed
 from spanledger.errors import BudgetExceeded, Refusal, contained, log
 from spanledger_instrumentation.refusal import refuse
@@ -12,7 +14,7 @@ from spanledger_instrumentation.wire.exchange import Exchange
 from spanledger_instrumentation.wire.hosts import Hosts
 from spanledger_instrumentation.wire.paths import Route, route
 from spanledger_instrumentation.wire.reading import reading
-from spanledger_instrumentation.wire.recognise import recognise
+from spanledger_instrumentation.wire.recognise import called_around, recognise
 
 #: Headers that vouch for the very bytes of a body.
 _SEALS = ("content-digest", "content-md5", "digest", "signature", "x-amz-content-sha256", "transfer-encoding")
@@ -51,7 +53,7 @@ class Gate:
             BudgetExceeded: Calls that no SDK adapter has claimed are refused. Nothing was sent.
         """
         with contained("wire"):
-            asked = recognise(found, host, port, body, self._hosts)
+            asked = recognise(found, host, port, body, self._hosts, called_around(trace.get_current_span()))
             if asked is None:
                 return None
             read = reading(asked, capture=self.calls.settings.capture_content == "span")

@@ -14,14 +14,18 @@ class Hosts:
     def __init__(self, told: tuple[tuple[str, str | None], ...] = ()) -> None:
         self._told = told
 
-    def provider(self, host: str, port: int | None, route: Route) -> str | None:
-        """Who answers there; None if the host is to be left alone, or is not known to speak the path's dialect."""
+    def provider(self, host: str, port: int | None, route: Route, said: str | None = None) -> str | None:
+        """Who answers there; None if the host is to be left alone, or is not known to speak the path's dialect.
+
+        `said`: whom the span around the request calls. It is believed of hosts that nobody knows, where the path could
+        be that provider's.
+        """
         named = self._named(host, port)
         if named is not None:
             return named[1] if not route.bound or named[1] == route.provider else None
         if route.bound:
-            return route.provider if _speaks(route.provider, host, port) else None
-        return by_host(host) or route.provider
+            return route.provider if said == route.provider or _speaks(route.provider, host, port) else None
+        return by_host(host) or (said if said and route.provider == "openai" else route.provider)
 
     def sure(self, host: str, port: int | None) -> bool:
         """Whether it is known whose host this is, so that the path alone says that a model is asked."""

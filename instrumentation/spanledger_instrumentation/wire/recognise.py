@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from opentelemetry import trace
+
+from spanledger.semconv import aliases, names
 from spanledger_instrumentation.wire.hosts import Hosts
 from spanledger_instrumentation.wire.paths import Route
 
@@ -44,13 +47,24 @@ def parsed(body: object) -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def recognise(route: Route, host: str, port: int | None, body: object, hosts: Hosts) -> Asked | None:
-    """The call that a POST makes; None if it is none of ours.
+def called_around(span: trace.Span) -> str | None:
+    """The provider that a library's own span calls, whose HTTP request is about to be made in it."""
+    attributes = getattr(span, "attributes", None)
+    if getattr(span, "kind", None) is not trace.SpanKind.CLIENT or not isinstance(attributes, Mapping):
+        return None
+    said = aliases.canonical(attributes).get(names.GEN_AI_PROVIDER_NAME)
+    return said.lower() if isinstance(said, str) else None
+
+
+def recognise(
+    route: Route, host: str, port: int | None, body: object, hosts: Hosts, said: str | None = None
+) -> Asked | None:
+    """The call that a POST makes; None if it is none of ours. `said` is the provider that the span around it calls.
 
     `body` as the HTTP library has it: an object that is yet to be written as JSON, text, bytes; anything else is an
     iterator or a file that is not ours to read, and counts only where the host is known to be a provider's.
     """
-    provider = hosts.provider(host, port, route)
+    provider = hosts.provider(host, port, route, said)
     found = parsed(body) if provider is not None else None
     if provider is None or found is None:
         return None
