@@ -14,11 +14,11 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 
-from bench import document, driver, memory, pricing, report, result, startup
+from bench import budgets, document, driver, memory, pricing, report, result, startup
 from bench.contenders import BY_NAME, chosen
 from bench.environments import ROOT, InstallError
 
-PARTS = ("overhead", "memory", "start", "prices")
+PARTS = ("overhead", "memory", "start", "prices", "budgets")
 CALLS = {"chat": 50, "stream": 15, "embeddings": 50}
 
 
@@ -75,7 +75,13 @@ def _prices(options: argparse.Namespace) -> document.Section:
     return document.Section("prices", [pricing.table(found)], [], pricing.verdicts(found), True)
 
 
-_MEASURES = {"overhead": _overhead, "memory": _memory, "start": _start, "prices": _prices}
+def _budgets(_: argparse.Namespace) -> document.Section:
+    found = budgets.measure()
+    tables = [report.stores(found), report.crowds(budgets.crowds())]
+    return document.Section("budgets", tables, [], budgets.verdicts(found), True)
+
+
+_MEASURES = {"overhead": _overhead, "memory": _memory, "start": _start, "prices": _prices, "budgets": _budgets}
 
 
 def _listed(calls: Mapping[str, int]) -> str:

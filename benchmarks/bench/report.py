@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bench.budgets import Crowd, Store5
 from bench.contenders import ALL, BY_NAME, Contender, is_bare
 from bench.driver import Worker
 from bench.memory import NOTHING, Growth
@@ -130,3 +131,28 @@ def startup_verdicts(found: Sequence[Start]) -> list[Verdict]:
         tops = ", ".join(sorted({module.partition(".")[0] for module in modules}))
         verdicts.append(Verdict(f"no module of an unused framework ({where})", tops or "none", not modules))
     return verdicts
+
+
+def stores(found: Sequence[Store5]) -> list[str]:
+    """Microseconds of each store."""
+    head = ["budgets, µs of CPU over 5 counters", "reserve", "settle", "both", "refusal"]
+    rows = [
+        [one.name, *(f"{number:.1f}" for number in (one.reserve, one.settle, one.reserve + one.settle, one.refusal))]
+        for one in found
+    ]
+    return table(head, rows)
+
+
+def crowds(found: Sequence[Crowd]) -> list[str]:
+    """The contention curve."""
+    head = ["one SQLite file, 5 counters", "calls per second, all", "reserve, median ms", "reserve, 99th percentile ms"]
+    rows = [
+        [
+            f"{one.processes} processes, {f'calls of {one.pause * 1e3:.0f} ms' if one.pause else 'no pause'}",
+            f"{one.calls:,.0f}",
+            f"{one.median:.2f}",
+            f"{one.worst:.2f}",
+        ]
+        for one in found
+    ]
+    return table(head, rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -21,6 +22,8 @@ _APP = Path(__file__).resolve().parent.parent / "recommender"
 _START_SECONDS = 90.0
 _STOP_SECONDS = 15.0
 _ERROR = re.compile(r"[A-Za-z_][\w.]*(Error|Exception)\b")  # the last line of a traceback
+_SETTING = re.compile(r"(SPANLEDGER|COST)_[A-Z_]+=")  # how a sentence about a setting begins
+_READ = 1 << 20
 _NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -28,7 +31,7 @@ def environment(parent: Mapping[str, str], otlp: str, base_url: str | None, key:
     """The variables of the app: what the parent has, and where telemetry and model calls go.
 
     The parent's own `OTEL_*` describe the demo's surroundings, not the app; its `SPANLEDGER_*` do reach
-    the app.
+    the app. Unless they say otherwise, the headers of the demo's visitors are trusted.
     """
     kept = {name: value for name, value in parent.items() if not name.startswith("OTEL_")}
     loopback = ",".join(filter(None, (parent.get("NO_PROXY"), "127.0.0.1")))
@@ -42,7 +45,7 @@ def environment(parent: Mapping[str, str], otlp: str, base_url: str | None, key:
         "OTEL_BSP_SCHEDULE_DELAY": "250",
         "OTEL_METRIC_EXPORT_INTERVAL": "1000",
         "OTEL_PYTHON_EXCLUDED_URLS": "healthz",
-        "SPANLEDGER_TRUST": "headers",
+        "SPANLEDGER_TRUST": parent.get("SPANLEDGER_TRUST") or "headers",
         "NO_PROXY": loopback,
         "no_proxy": loopback,
         "PYTHONUNBUFFERED": "1",
@@ -90,6 +93,10 @@ class App:
         self.stop()
         self._errors.close()
 
+    def complaints(self) -> list[str]:
+        """What it has said about its settings so far."""
+        return [line for line in self._said() if _SETTING.match(line)]
+
     def stop(self) -> None:
         """Ask it to end, so that it sends what it has not sent yet; a second call does nothing."""
         process = self._process
@@ -123,11 +130,18 @@ class App:
             raise DemoError(self._why())
         return lines[0]
 
+    def _said(self) -> list[str]:
+        """The lines of its standard error. Read without a seek: the app writes at the same offset."""
+        written = os.pread(self._errors.fileno(), _READ, 0).decode(errors="replace")
+        return [line.strip() for line in written.splitlines() if line.strip()]
+
     def _why(self) -> str:
-        self._errors.seek(0)
-        said = [line.strip() for line in self._errors.read().decode(errors="replace").splitlines()]
-        errors = [line for line in said if _ERROR.match(line)] or [line for line in said if line]
+        said = self._said()
+        errors = [line for line in said if _ERROR.match(line)] or said
         reason = errors[-1] if errors else f"it said nothing within {_START_SECONDS:.0f} s"
+        if reason.startswith("openai."):
+            where = self._environ.get("OPENAI_BASE_URL") or "OpenAI"
+            reason += f" (model calls go to {where}: check OPENAI_BASE_URL and OPENAI_API_KEY, or unset both)"
         return f"the recommender did not start: {reason}"
 
 

@@ -73,6 +73,8 @@ def _introduce(show: Show) -> None:
     show.console.print(f"recommender at {show.app.url}, model calls to the {where}")
     if show.forwarder:
         show.console.print(f"telemetry is passed on to {show.forwarder.target.endpoint}")
+    for complaint in show.app.complaints():
+        print(f"demo: {complaint}", file=sys.stderr)
     show.console.print()
 
 
@@ -84,7 +86,8 @@ def _point(show: Show, *, over: bool) -> None:
         say(f"try       curl {show.app.url}/recommend -H 'content-type: application/json' \\")
         say("""            -H 'x-tenant-id: acme' -d '{"goal": "learn SQL"}'""")
     if show.forwarder:
-        lost = f" ({show.forwarder.failed} deliveries failed)" if show.forwarder.failed else ""
+        failed, to = show.forwarder.failed, show.forwarder.target.endpoint
+        lost = f" ({failed} deliveries to {to} failed)" if failed else ""
         say(f"Jaeger    {JAEGER}{lost}")
     else:
         say("Jaeger    start `make stack` first, and each trace comes with a link")

@@ -9,7 +9,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from http.client import HTTPException
+from urllib.parse import unquote, urlsplit
 
 LOCAL = "http://127.0.0.1:4318"
 _SECONDS = 3.0
@@ -33,15 +34,23 @@ def target(environ: Mapping[str, str]) -> Target | None:
     endpoint = environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").rstrip("/")
     if not endpoint:
         return Target(LOCAL, {}) if answers(LOCAL) else None
-    parts = urlsplit(endpoint)
-    if parts.scheme not in ("http", "https") or parts.port == 4317:
+    if not _takes_http(endpoint):
         raise ValueError(
             f"OTEL_EXPORTER_OTLP_ENDPOINT={endpoint}: the demo passes telemetry on by OTLP/HTTP; "
             f"name such an endpoint, usually http://HOST:4318"
         )
     pairs = environ.get("OTEL_EXPORTER_OTLP_HEADERS", "").split(",")
     headers = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-    return Target(endpoint, {name.strip(): value.strip() for name, value in headers.items()})
+    return Target(endpoint, {name.strip(): unquote(value.strip()) for name, value in headers.items()})
+
+
+def _takes_http(endpoint: str) -> bool:
+    """Whether it is a URL of HTTP; 4317 is the port for gRPC."""
+    try:
+        parts = urlsplit(endpoint)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 4317
+    except ValueError:
+        return False
 
 
 def answers(url: str) -> bool:
@@ -85,5 +94,5 @@ class Forwarder:
             request = urllib.request.Request(self.target.endpoint + path, body, headers)
             try:
                 self._opener.open(request, timeout=_SECONDS).close()
-            except OSError:
+            except (OSError, HTTPException, ValueError):  # what is no HTTP there, or no header in the variable
                 self.failed += 1

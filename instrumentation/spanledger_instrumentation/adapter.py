@@ -13,6 +13,7 @@ import wrapt
 
 from spanledger.call import Calls
 from spanledger.errors import contained, log
+from spanledger_instrumentation.wrapped import Wrapped
 
 State = Literal["waiting", "patched", "missing"]
 
@@ -92,7 +93,7 @@ class Adapter:
                         "%s %s has no %s.%s: its calls are not metered", self.library, self.version, module, path
                     )
                 return
-            wrapt.wrap_function_wrapper(parent, attribute, wrapper)
+            wrapt.wrap_object(parent, attribute, Wrapped, (wrapper,))
             self._undo.append(lambda: setattr(parent, attribute, original))
             point.state = "patched"
 

@@ -5,6 +5,7 @@ the OpenTelemetry context is carried, with scope and current span in it; other c
 
     threading.Thread, Timer                     the context of `start`, also where a subclass has a `run` of its own
     ThreadPoolExecutor, loop.run_in_executor    the context of `submit`
+    InterpreterPoolExecutor (Python 3.14)       nothing: its work must be one that another interpreter can take
     ProcessPoolExecutor                         trace and scope of `submit`, by value, however the worker was started
     multiprocessing.Process by fork             the context of `start`: a fork copies it, nothing is done here
     by spawn or forkserver, and Pool            nothing: open a `run` in the child
@@ -36,6 +37,9 @@ from spanledger_instrumentation.adapter import Adapter
 
 Work = Callable[..., Any]
 
+#: The module of `InterpreterPoolExecutor`, which is a ThreadPoolExecutor.
+_INTERPRETERS = "concurrent.futures.interpreter"
+
 
 class ThreadsAdapter(Adapter):
     """Carries the OpenTelemetry context into threads and executors."""
@@ -59,9 +63,7 @@ class ThreadsAdapter(Adapter):
 
     def _start(self, wrapped: Work, thread: threading.Thread, args: Any, kwargs: Any) -> Any:
         carried = context.get_current()
-        # A thread of Python 3.14 may be given a context of its own, and then has it.
-        free = thread.ident is None and getattr(thread, "_context", None) is None
-        if not carried or not free or self._submitting.depth:
+        if not carried or self._submitting.depth or not _is_free(thread):
             return wrapped(*args, **kwargs)
         running = _Running(thread, carried)
         try:
@@ -70,8 +72,8 @@ class ThreadsAdapter(Adapter):
             running.undo()
             raise
 
-    def _submit(self, wrapped: Work, _executor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if args and (carried := context.get_current()):
+    def _submit(self, wrapped: Work, executor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if args and not _leaves_the_interpreter(executor) and (carried := context.get_current()):
             args = (functools.partial(_within, carried, args[0]), *args[1:])
         with self._submitting:
             return wrapped(*args, **kwargs)
@@ -118,6 +120,17 @@ class _Running:
         run = self._run
         del self._thread, self._run, self._own
         _within(self._context, run)
+
+
+def _is_free(thread: threading.Thread) -> bool:
+    """Whether a thread can start and takes a context: one of Python 3.14 may have been given a context of its own."""
+    ready = getattr(thread, "_initialized", True)  # where it is not, to ask for `ident` is an error
+    return ready and thread.ident is None and getattr(thread, "_context", None) is None
+
+
+def _leaves_the_interpreter(executor: object) -> bool:
+    """Whether the threads of an executor pickle their work for an interpreter of their own: a context cannot go."""
+    return any(kind.__module__ == _INTERPRETERS for kind in type(executor).__mro__)
 
 
 def _within(ctx: Context, work: Work, *args: Any, **kwargs: Any) -> Any:

@@ -40,3 +40,9 @@ def paths(spans: Iterable[ReadableSpan]) -> list[str]:
         return f"{path(above) if above else '?'} > {span.name}"
 
     return sorted(path(span) for span in found)
+
+
+def run_of(server: ReadableSpan) -> str:
+    """The run that a request is by itself, by its server span."""
+    assert server.context is not None
+    return f"{server.context.trace_id:032x}-{server.context.span_id:016x}"

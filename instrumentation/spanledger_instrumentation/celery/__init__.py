@@ -103,7 +103,7 @@ class CeleryAdapter(Adapter):
             if running is None:
                 return
             # An eager task that lets its error through to the caller sends no signal of failure.
-            if state is None and (error := sys.exc_info()[1]) is not None:
+            if state is None and (error := sys.exc_info()[1]) is not None and not _is_control_flow(error):
                 running.failed(error)
             running.end()
 
@@ -119,3 +119,9 @@ class CeleryAdapter(Adapter):
 def _upstream_is_active() -> bool:
     module: Any = sys.modules.get(_UPSTREAM)
     return module is not None and bool(module.CeleryInstrumentor().is_instrumented_by_opentelemetry)
+
+
+def _is_control_flow(error: BaseException) -> bool:
+    """Whether a task says by an exception how it goes on: `Retry`, `Ignore` and `Reject` are no failures."""
+    predicate: type[BaseException] = sys.modules["celery.exceptions"].TaskPredicate
+    return isinstance(error, predicate)

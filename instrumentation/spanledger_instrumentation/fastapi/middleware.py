@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from opentelemetry.trace import SpanKind
 from spanledger import scope
 from spanledger.errors import contained
 from spanledger.scope import Held, Scope
+from spanledger.semconv import names
 
 Message = MutableMapping[str, Any]
 Connection = MutableMapping[str, Any]
@@ -25,9 +26,13 @@ App = Callable[[Connection, Receive, Send], Awaitable[None]]
 #: Under this key an ASGI connection holds its `Serving`; an app that is mounted in another finds it there.
 KEY = "spanledger"
 _SERVING = context.create_key("spanledger-serving")
-#: Longest id that is taken from a header, in characters.
-LONGEST = 256
-_HEADERS = {"x-tenant-id": "tenant", "x-user-id": "user", "x-session-id": "session", "x-request-id": "request"}
+#: The headers that are believed, and the names under which what they say travels on.
+_HEADERS = {
+    "x-tenant-id": names.SPANLEDGER_TENANT_ID,
+    "x-user-id": names.USER_ID,
+    "x-session-id": names.SESSION_ID,
+    "x-request-id": names.SPANLEDGER_REQUEST_ID,
+}
 
 
 class HeaderGetter(Getter[Connection]):
@@ -64,19 +69,24 @@ class Trust:
 
     def claims(self, connection: Connection) -> Scope:
         """What the sender says and may say. A header, set at our own door, goes before baggage from far away."""
-        claimed = scope.EMPTY
+        claimed: dict[str, str] = {}
         if self.baggage:
-            claimed = scope.from_baggage(propagate.extract(connection, Context(), HEADERS))
-        return _from_headers(connection).over(claimed) if self.headers else claimed
+            claimed |= _clean(scope.entries(scope.from_baggage(propagate.extract(connection, Context(), HEADERS))))
+        if self.headers:
+            claimed |= _clean(_from_headers(connection))
+        return scope.of(claimed)
 
 
-def _from_headers(connection: Connection) -> Scope:
+def _from_headers(connection: Connection) -> dict[str, str]:
     """Of a header that comes twice the last value counts: a gateway that adds its own adds it at the end."""
-    found: dict[str, Any] = {}
-    for header, name in _HEADERS.items():
-        values = HEADERS.get(connection, header) or [""]
-        found[name] = "".join(c for c in values[-1] if c.isprintable()).strip()[:LONGEST] or None
-    return Scope(**found)
+    found = {name: HEADERS.get(connection, header) for header, name in _HEADERS.items()}
+    return {name: values[-1] for name, values in found.items() if values}
+
+
+def _clean(said: Mapping[str, str]) -> dict[str, str]:
+    """Without what no id has: control characters, and those that only change how text around them looks."""
+    readable = {name: "".join(c for c in value if c.isprintable()).strip() for name, value in said.items()}
+    return {name: value for name, value in readable.items() if value}
 
 
 @dataclass(slots=True)

@@ -113,36 +113,15 @@ class StructureHandler(BaseCallbackHandler):
             if run is not None and visit is not None:
                 visit.begin(run_id, run)
 
-    @override
-    def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        """A chain, graph or node returned."""
-        self._end(run_id, None)
+    def _returned(self, *_: Any, run_id: UUID, **__: Any) -> None:
+        """A chain, graph, node, tool or retriever returned."""
+        with _safely:
+            self._runs.end(run_id)
 
-    @override
-    def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        """A chain, graph or node raised."""
-        self._end(run_id, error)
-
-    @override
-    def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        """A tool returned."""
-        self._end(run_id, None)
-
-    @override
-    def on_tool_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        """A tool raised."""
-        self._end(run_id, error)
-
-    @override
-    def on_retriever_end(self, documents: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        """A retriever returned."""
-        self._end(run_id, None)
-
-    @override
-    def on_retriever_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        """A retriever raised."""
-        self._end(run_id, error)
-
-    def _end(self, run_id: UUID, error: BaseException | None) -> None:
+    def _raised(self, error: BaseException, *, run_id: UUID, **_: Any) -> None:
+        """It raised."""
         with _safely:
             self._runs.end(run_id, error)
+
+    on_chain_end = on_tool_end = on_retriever_end = _returned
+    on_chain_error = on_tool_error = on_retriever_error = _raised

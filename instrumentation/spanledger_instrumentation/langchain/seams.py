@@ -12,7 +12,8 @@ from __future__ import annotations
 import sys
 import threading
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -38,6 +39,13 @@ def _new_id() -> UUID:
     """A run id as langchain-core makes it."""
     made: UUID = getattr(sys.modules.get("langchain_core.utils.uuid"), "uuid7", uuid.uuid4)()
     return made
+
+
+def _named(kwargs: Kwargs) -> UUID:
+    """The id of the run that a call with these arguments begins; it is among them afterwards."""
+    run_id: UUID = kwargs.get("run_id") or _new_id()
+    kwargs["run_id"] = run_id
+    return run_id
 
 
 class Visit:
@@ -127,93 +135,91 @@ class Seams:
 
     def run_start(self, wrapped: Callable[..., T], _instance: Any, args: Args, kwargs: Kwargs) -> T:
         """`CallbackManager.on_…_start`: if another handler raises there, nobody else ends the run that began."""
-        run_id = self._announce(args, kwargs)
-        try:
+        with self._starting(args, kwargs) as run_id:
             manager = wrapped(*args, **kwargs)
-        except BaseException as error:
-            self._end(run_id, error)
-            raise
-        finally:
-            self.expected.pop(run_id, None)
         self._runs.watch(run_id, manager)
         return manager
 
     async def async_run_start(self, wrapped: Async, _instance: Any, args: Args, kwargs: Kwargs) -> Any:
         """The same of `AsyncCallbackManager`, where a cancellation can come between two handlers."""
-        run_id = self._announce(args, kwargs)
-        try:
+        with self._starting(args, kwargs) as run_id:
             manager = await wrapped(*args, **kwargs)
-        except BaseException as error:
-            self._end(run_id, error)
-            raise
-        finally:
-            self.expected.pop(run_id, None)
         self._runs.watch(run_id, manager)
         return manager
 
     def tool_run(self, wrapped: Callable[..., T], _instance: Any, args: Args, kwargs: Kwargs) -> T:
         """`BaseTool.run` tells no handler of what is not an `Exception`."""
-        run_id = kwargs["run_id"] = kwargs.get("run_id") or _new_id()
-        try:
+        with self._ending(_named(kwargs)):
             return wrapped(*args, **kwargs)
-        except BaseException as error:
-            self._end(run_id, error)
-            raise
 
     async def async_tool_run(self, wrapped: Async, _instance: Any, args: Args, kwargs: Kwargs) -> Any:
         """`BaseTool.arun` neither, a cancellation above all."""
-        run_id = kwargs["run_id"] = kwargs.get("run_id") or _new_id()
-        try:
+        with self._ending(_named(kwargs)):
             return await wrapped(*args, **kwargs)
+
+    def retrieve(self, wrapped: Callable[..., T], _instance: Any, args: Args, kwargs: Kwargs) -> T:
+        """`BaseRetriever.invoke` works in the caller's context, and tells no handler of what is not an `Exception`."""
+        with self._retrieving():
+            return wrapped(*args, **kwargs)
+
+    async def async_retrieve(self, wrapped: Async, _instance: Any, args: Args, kwargs: Kwargs) -> Any:
+        """`BaseRetriever.ainvoke` does the same."""
+        with self._retrieving():
+            return await wrapped(*args, **kwargs)
+
+    def generate(self, wrapped: Callable[..., T], _instance: Any, args: Args, kwargs: Kwargs) -> T:
+        """A model is about to call its provider: below the run that its run manager names, if not already there."""
+        with self._around_model(args, kwargs):
+            return wrapped(*args, **kwargs)
+
+    async def async_generate(self, wrapped: Async, _instance: Any, args: Args, kwargs: Kwargs) -> Any:
+        """The same of an async model."""
+        with self._around_model(args, kwargs):
+            return await wrapped(*args, **kwargs)
+
+    @contextmanager
+    def _starting(self, args: Args, kwargs: Kwargs) -> Iterator[UUID]:
+        """While the handlers hear of a run that starts."""
+        run_id = self._announce(args, kwargs)
+        try:
+            with self._ending(run_id):
+                yield run_id
+        finally:
+            self.expected.pop(run_id, None)
+
+    @contextmanager
+    def _ending(self, run_id: UUID) -> Iterator[None]:
+        """An exception that passes here ends the run, unless it has ended."""
+        try:
+            yield
         except BaseException as error:
             self._end(run_id, error)
             raise
 
-    def retrieve(self, wrapped: Callable[..., T], _instance: Any, args: Args, kwargs: Kwargs) -> T:
-        """`BaseRetriever.invoke` works in the caller's context, and tells no handler of what is not an `Exception`."""
+    @contextmanager
+    def _retrieving(self) -> Iterator[None]:
+        """While a retriever works, in its run once that has begun; an exception that passes ends the run."""
         visit = Visit()
         try:
-            return wrapped(*args, **kwargs)
+            yield
         except BaseException as error:
             self._end(visit.run_id, error)
             raise
         finally:
             visit.leave()
 
-    async def async_retrieve(self, wrapped: Async, _instance: Any, args: Args, kwargs: Kwargs) -> Any:
-        """`BaseRetriever.ainvoke` does the same."""
-        visit = Visit()
+    @contextmanager
+    def _around_model(self, args: Args, kwargs: Kwargs) -> Iterator[None]:
+        """While a model calls its provider."""
+        inside = self._outside_of_model(args, kwargs)
+        visit = None if inside is None else Visit(inside)
         try:
-            return await wrapped(*args, **kwargs)
-        except BaseException as error:
-            self._end(visit.run_id, error)
-            raise
+            yield
         finally:
-            visit.leave()
+            if visit is not None:
+                visit.leave()
 
-    def generate(self, wrapped: Callable[..., T], _instance: Any, args: Args, kwargs: Kwargs) -> T:
-        """A model is about to call its provider: below the run that its run manager names, if not already there."""
-        inside = self._around_model(args, kwargs)
-        if inside is None:
-            return wrapped(*args, **kwargs)
-        visit = Visit(inside)
-        try:
-            return wrapped(*args, **kwargs)
-        finally:
-            visit.leave()
-
-    async def async_generate(self, wrapped: Async, _instance: Any, args: Args, kwargs: Kwargs) -> Any:
-        """The same of an async model."""
-        inside = self._around_model(args, kwargs)
-        if inside is None:
-            return await wrapped(*args, **kwargs)
-        visit = Visit(inside)
-        try:
-            return await wrapped(*args, **kwargs)
-        finally:
-            visit.leave()
-
-    def _around_model(self, args: Args, kwargs: Kwargs) -> Context | None:
+    def _outside_of_model(self, args: Args, kwargs: Kwargs) -> Context | None:
         """The context of the run around a model; None where the current one is inside of it already."""
         manager = kwargs.get("run_manager")
         if manager is None:

@@ -39,7 +39,9 @@ class Counter(NamedTuple):
     @classmethod
     def of(cls, key: str) -> Counter:
         """The counter of a key."""
-        return cls(*key.split(_SEPARATOR, 2))
+        budget, rest = key.split(_SEPARATOR, 1)
+        value, window = rest.rsplit(_SEPARATOR, 1)
+        return cls(budget, value, window)
 
 
 @dataclass(frozen=True, slots=True)

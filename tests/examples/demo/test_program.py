@@ -145,6 +145,26 @@ def test_an_endpoint_for_grpc_is_one_sentence_and_exit_code_2() -> None:
     assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317" in done.stderr
 
 
+def test_what_the_app_says_of_its_settings_is_passed_on() -> None:
+    environ = {**clean_environment(), "SPANLEDGER_PRICES": "/nowhere/prices.json", "PYTHONUNBUFFERED": "1"}
+
+    with App(environ) as app:
+        (said,) = app.complaints()
+    assert said.startswith("SPANLEDGER_PRICES='/nowhere/prices.json' cannot be read")
+
+
+def test_the_parent_may_say_whom_the_app_trusts() -> None:
+    assert environment({"SPANLEDGER_TRUST": "off"}, "http://127.0.0.1:1", None, None)["SPANLEDGER_TRUST"] == "off"
+
+
+def test_a_model_api_that_does_not_answer_is_named_with_its_variables() -> None:
+    nowhere = {**clean_environment(), "OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "NO_PROXY": "127.0.0.1"}
+
+    with pytest.raises(DemoError) as caught, App(nowhere):
+        pass
+    assert "model calls go to http://127.0.0.1:9/v1: check OPENAI_BASE_URL and OPENAI_API_KEY" in str(caught.value)
+
+
 def test_the_app_is_instrumented_by_variables_alone() -> None:
     parent = {"PATH": "/bin", "OTEL_SDK_DISABLED": "true", "SPANLEDGER_BUDGETS": "run=1USD", "NO_PROXY": "host"}
     made = environment(parent, "http://127.0.0.1:1", "http://127.0.0.1:2/v1", "sk-x")

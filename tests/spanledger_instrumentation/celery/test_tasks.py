@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from celery import Celery, chain, chord, signals  # type: ignore[import-untyped]
+from celery.exceptions import Retry  # type: ignore[import-untyped]
 from opentelemetry import baggage, context, trace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
@@ -132,6 +134,16 @@ def test_an_eager_task_stays_inside_its_caller(app: Celery, found: list[Called],
 def test_an_eager_task_outside_any_run_is_one_with_its_retries(app: Celery, found: list[Called]) -> None:
     done = app.tasks["flaky"].apply()
     assert [c.scope.run for c in found] == [done.id] * 2
+
+
+@pytest.mark.parametrize(("name", "raised"), [("flaky", Retry), ("ignored", None)])
+def test_an_eager_task_that_only_says_how_it_goes_on_has_not_failed(
+    app: Celery, spans: Spans, name: str, raised: type[Exception] | None
+) -> None:
+    with pytest.raises(raised) if raised else nullcontext():
+        app.tasks[name].apply(throw=True)
+    (outer,) = [span for span in spans() if span.name == f"run/{name}" and span.parent is None]
+    assert names.ERROR_TYPE not in (outer.attributes or {})
 
 
 def test_baggage_from_outside_is_not_believed_because_it_came_through_the_broker(tasks: Any) -> None:

@@ -14,6 +14,7 @@ from opentelemetry.instrumentation._semconv import _OpenTelemetrySemanticConvent
 from opentelemetry.sdk.trace import ReadableSpan
 from starlette.background import BackgroundTask
 from tests.support.telemetry import Telemetry
+from tests.support.tracing import Called
 
 from spanledger.config import Settings
 from spanledger_instrumentation.fastapi import FastAPIAdapter
@@ -44,6 +45,24 @@ def instrument(telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> Iterato
     if original is not None:  # upstream's wrapper holds on to the first tracer provider that it saw
         del BackgroundTask._otel_original_call  # type: ignore[attr-defined]
         BackgroundTask.__call__ = original  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def instrumented(instrument: Instrument) -> None:
+    """Installs the adapter as it is by default."""
+    instrument()
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    """An app without a route."""
+    return FastAPI()
+
+
+@pytest.fixture
+def found() -> list[Called]:
+    """What calls to a model found where they were made."""
+    return []
 
 
 @pytest.fixture

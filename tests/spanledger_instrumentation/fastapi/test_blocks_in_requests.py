@@ -12,33 +12,12 @@ from fastapi.responses import StreamingResponse
 from opentelemetry.sdk.trace import ReadableSpan
 from starlette.testclient import TestClient
 from tests.support.telemetry import Telemetry
-from tests.support.tracing import Called, call, paths
+from tests.support.tracing import Called, call, paths, run_of
 
 from spanledger import scope
 from spanledger.block import run, stage
 
-ServerSpan = Callable[[], ReadableSpan]
-
-
-def _run_of(span: ReadableSpan) -> str:
-    assert span.context is not None
-    return f"{span.context.trace_id:032x}-{span.context.span_id:016x}"
-
-
-@pytest.fixture(autouse=True)
-def _installed(instrument: Callable[[], object]) -> None:
-    instrument()
-
-
-@pytest.fixture
-def app() -> FastAPI:
-    return FastAPI()
-
-
-@pytest.fixture
-def found() -> list[Called]:
-    """What calls to a model found where they were made."""
-    return []
+pytestmark = pytest.mark.usefixtures("instrumented")
 
 
 @stage("decorated")
@@ -114,7 +93,7 @@ def test_a_request_that_is_made_inside_a_run_belongs_to_it(app: FastAPI, ask: An
 
 
 def test_a_mounted_app_adds_its_route_to_the_trace_and_no_second_server_span(
-    app: FastAPI, ask: Any, telemetry: Telemetry, the_server_span: ServerSpan, found: list[Called]
+    app: FastAPI, ask: Any, telemetry: Telemetry, the_server_span: Callable[[], ReadableSpan], found: list[Called]
 ) -> None:
     inner = FastAPI()
 
@@ -125,7 +104,7 @@ def test_a_mounted_app_adds_its_route_to_the_trace_and_no_second_server_span(
     app.mount("/v1", inner)
     ask(app, "/v1/items")
     assert paths(telemetry.spans) == ["GET /v1", "GET /v1 > GET /items", "GET /v1 > GET /items > call"]
-    assert found[0].scope.run == _run_of(the_server_span())
+    assert found[0].scope.run == run_of(the_server_span())
 
 
 def test_a_request_that_an_app_sends_to_itself_in_process_is_paid_by_its_sender(

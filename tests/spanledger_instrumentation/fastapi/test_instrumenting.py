@@ -38,11 +38,6 @@ def _app(found: list[Called], made: type[FastAPI] = FastAPI, **options: Any) -> 
     return app
 
 
-@pytest.fixture
-def found() -> list[Called]:
-    return []
-
-
 def test_an_app_that_was_made_before_is_caught(
     instrument: Any, ask: Any, telemetry: Telemetry, found: list[Called]
 ) -> None:

@@ -13,37 +13,16 @@ from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoin
 from starlette.responses import Response
 from starlette.testclient import TestClient
 from tests.support.telemetry import Telemetry, whole
-from tests.support.tracing import Called, call, paths
+from tests.support.tracing import Called, call, paths, run_of
 
 from spanledger.block import stage
 from spanledger.semconv import names
 
-ServerSpan = Callable[[], ReadableSpan]
-
-
-def _run_of(span: ReadableSpan) -> str:
-    assert span.context is not None
-    return f"{span.context.trace_id:032x}-{span.context.span_id:016x}"
-
-
-@pytest.fixture(autouse=True)
-def _installed(instrument: Callable[[], object]) -> None:
-    instrument()
-
-
-@pytest.fixture
-def app() -> FastAPI:
-    return FastAPI()
-
-
-@pytest.fixture
-def found() -> list[Called]:
-    """What calls to a model found where they were made."""
-    return []
+pytestmark = pytest.mark.usefixtures("instrumented")
 
 
 def test_a_request_is_one_server_span_with_stable_names_and_is_a_run(
-    app: FastAPI, ask: Any, telemetry: Telemetry, the_server_span: ServerSpan
+    app: FastAPI, ask: Any, telemetry: Telemetry, the_server_span: Callable[[], ReadableSpan]
 ) -> None:
     @app.get("/courses/{id}")
     async def course(id: int) -> int:  # noqa: A002
@@ -65,7 +44,7 @@ def test_a_request_is_one_server_span_with_stable_names_and_is_a_run(
             "url.scheme": "http",
         }.items()
     )
-    assert (span.attributes or {})[names.SPANLEDGER_RUN_ID] == _run_of(span)
+    assert (span.attributes or {})[names.SPANLEDGER_RUN_ID] == run_of(span)
     assert not {"http.method", "http.status_code", "http.target"} & set(span.attributes or {})
 
 
@@ -162,20 +141,20 @@ def test_all_that_is_called_for_a_request_belongs_to_it(
     app: FastAPI,
     ask: Any,
     found: list[Called],
-    the_server_span: ServerSpan,
+    the_server_span: Callable[[], ReadableSpan],
     add: Callable[[FastAPI, list[Called]], None],
 ) -> None:
     add(app, found)
     assert ask(app).status_code == 200
     span = the_server_span()
     assert found
-    assert {c.scope.run for c in found} == {_run_of(span)}
+    assert {c.scope.run for c in found} == {run_of(span)}
     assert span.context is not None
     assert {c.trace for c in found} == {span.context.trace_id}
 
 
 def test_background_tasks_keep_the_run_and_stay_in_the_trace(
-    app: FastAPI, ask: Any, found: list[Called], telemetry: Telemetry, the_server_span: ServerSpan
+    app: FastAPI, ask: Any, found: list[Called], telemetry: Telemetry, the_server_span: Callable[[], ReadableSpan]
 ) -> None:
     async def later() -> None:
         found.append(call())
@@ -190,7 +169,7 @@ def test_background_tasks_keep_the_run_and_stay_in_the_trace(
             tasks.add_task(in_a_thread)
 
     ask(app)
-    assert [(c.scope.run, c.scope.stage) for c in found] == [(_run_of(the_server_span()), None)] * 2
+    assert [(c.scope.run, c.scope.stage) for c in found] == [(run_of(the_server_span()), None)] * 2
     assert paths(telemetry.spans) == [
         "GET /",
         "GET / > BackgroundTask in_a_thread",
@@ -218,4 +197,4 @@ def test_each_websocket_connection_is_a_run(app: FastAPI, found: list[Called], t
     runs = [c.scope.run for c in found]
     assert runs[0] == runs[1] != runs[2] == runs[3]
     assert paths(telemetry.spans) == ["HTTP /chat"] * 2 + ["HTTP /chat > call"] * 4
-    assert {_run_of(span) for span in telemetry.spans if span.name == "HTTP /chat"} == set(runs)
+    assert {run_of(span) for span in telemetry.spans if span.name == "HTTP /chat"} == set(runs)

@@ -112,6 +112,13 @@ def test_baggage_that_cannot_be_read_says_nothing_unusual(instrument: Any, asked
     assert len(found.scope.tenant or "") <= 256
 
 
+def test_control_characters_are_taken_out_of_baggage_too(instrument: Any, asked: Any) -> None:
+    instrument("baggage")
+    found, entries = asked({"baggage": "spanledger.tenant.id=%00ac%0A%E2%80%AEme%20,user.id=%00"})
+    assert (found.scope.tenant, found.scope.user) == ("acme", None)
+    assert entries[names.SPANLEDGER_TENANT_ID] == "acme"
+
+
 def test_a_remote_trace_goes_on_and_names_the_run(instrument: Any, asked: Any, the_server_span: Any) -> None:
     instrument()
     found, _ = asked({"traceparent": "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"})

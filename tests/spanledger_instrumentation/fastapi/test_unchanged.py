@@ -14,32 +14,11 @@ from starlette.testclient import TestClient
 from tests.support.telemetry import Telemetry
 from tests.support.tracing import Called
 
-ServerSpan = Callable[[], ReadableSpan]
-
-
-def _run_of(span: ReadableSpan) -> str:
-    assert span.context is not None
-    return f"{span.context.trace_id:032x}-{span.context.span_id:016x}"
-
-
-@pytest.fixture(autouse=True)
-def _installed(instrument: Callable[[], object]) -> None:
-    instrument()
-
-
-@pytest.fixture
-def app() -> FastAPI:
-    return FastAPI()
-
-
-@pytest.fixture
-def found() -> list[Called]:
-    """What calls to a model found where they were made."""
-    return []
+pytestmark = pytest.mark.usefixtures("instrumented")
 
 
 def test_exceptions_reach_handlers_and_server_as_ever(
-    app: FastAPI, ask: Any, telemetry: Telemetry, the_server_span: ServerSpan
+    app: FastAPI, ask: Any, telemetry: Telemetry, the_server_span: Callable[[], ReadableSpan]
 ) -> None:
     error = LookupError("none")
 

@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -118,6 +119,27 @@ def test_a_thread_that_cannot_start_or_starts_twice_fails_as_ever(monkeypatch: p
         with pytest.raises(RuntimeError, match="only be started once"):
             thread.start()
     thread.join()
+
+
+def test_a_thread_that_was_never_made_fails_as_ever() -> None:
+    class Careless(threading.Thread):
+        def __init__(self) -> None:
+            """Without that of its base."""
+
+    for scoped in (nullcontext(), run("r")):
+        with scoped, pytest.raises(RuntimeError, match="__init__"):
+            Careless().start()
+
+
+class _Interpreters(ThreadPoolExecutor):
+    """Known as `InterpreterPoolExecutor` of Python 3.14 is: it pickles its work, and a context cannot be pickled."""
+
+    __module__ = "concurrent.futures.interpreter"
+
+
+def test_work_for_another_interpreter_is_left_as_it_is() -> None:
+    with run("r"), _Interpreters(1) as pool:
+        assert pool.submit(scope.current).result() == scope.EMPTY
 
 
 def _no_thread(*_: object) -> None:

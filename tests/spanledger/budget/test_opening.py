@@ -1,0 +1,69 @@
+"""A URL names a store, and what it names is not touched before it is used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from spanledger.budget.memory import MemoryStore
+from spanledger.budget.opening import default_path, open_store
+from spanledger.budget.sqlite import SqliteStore
+from spanledger.errors import ConfigError
+
+
+def test_memory_is_a_store_of_this_process() -> None:
+    assert isinstance(open_store("memory:"), MemoryStore)
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("sqlite:///{here}/b.sqlite", "{here}/b.sqlite"),
+        ("sqlite:{here}/b.sqlite", "{here}/b.sqlite"),
+        ("sqlite:b.sqlite", "{here}/b.sqlite"),
+        ("sqlite:sub/100%25.sqlite", "{here}/sub/100%25.sqlite"),
+        ("sqlite:~/b.sqlite", "{here}/b.sqlite"),
+    ],
+)
+def test_a_path_is_taken_as_it_is_written(url: str, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    here = str(tmp_path).lstrip("/") if "///" in url else str(tmp_path)
+    store = open_store(url.format(here=here))
+    assert list(tmp_path.iterdir()) == []
+    assert isinstance(store, SqliteStore)
+    store.figures()
+    store.close()
+    assert Path(path.format(here=tmp_path)).exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("", "names no store; give memory:, sqlite:///absolute/path or sqlite:relative/path"),
+        ("auto", "names no store"),
+        ("memory", "names no store"),
+        ("memory:x", "names no store"),
+        ("postgres://host/db", "names no store"),
+        ("/tmp/b.sqlite", "names no store"),
+        ("sqlite:", "names no file"),
+        ("sqlite:///", "names no file"),
+        ("sqlite:///tmp/", "names no file"),
+        ("sqlite://host/b.sqlite", "an absolute path takes three slashes"),
+    ],
+)
+def test_what_names_no_store_is_told_with_the_way_out(url: str, words: str) -> None:
+    with pytest.raises(ConfigError, match="SPANLEDGER_STORE") as raised:
+        open_store(url)
+    assert words in str(raised.value)
+
+
+@pytest.mark.parametrize("state", [None, "", "relative/state"])
+def test_the_default_file_is_in_the_users_state_directory(
+    state: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    environment = {} if state is None else {"XDG_STATE_HOME": state}
+    assert default_path(environment) == tmp_path / ".local/state/spanledger/budgets.sqlite"
+    assert default_path({"XDG_STATE_HOME": "/var/state"}) == Path("/var/state/spanledger/budgets.sqlite")

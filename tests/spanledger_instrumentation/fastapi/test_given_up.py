@@ -1,0 +1,92 @@
+"""A client that goes away half-way through a streamed answer: what the model has written by then is still paid for."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import httpx
+import openai
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
+from openai.types.chat import ChatCompletionChunk
+from tests.support.telemetry import Telemetry
+
+from provider import Provider
+from spanledger.semconv import names
+
+ASKED: dict[str, Any] = {
+    "model": "gpt-4o-mini",
+    "messages": [{"role": "user", "content": "hello <<output=2000 gap_ms=5>>"}],
+    "stream": True,
+}
+
+
+@contextlib.contextmanager
+def _served(app: FastAPI) -> Iterator[str]:
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    host, port = server.servers[0].sockets[0].getsockname()[:2]
+    yield f"http://{host}:{port}"
+    server.should_exit = True
+    thread.join()
+
+
+def _let_go(telemetry: Telemetry) -> None:
+    """Nobody closes a sync body that is left half-way, and a cycle holds it: the garbage collector does."""
+    deadline = time.monotonic() + 10
+    while len(telemetry.runtime.lineage) and time.monotonic() < deadline:
+        gc.collect()
+        time.sleep(0.02)
+
+
+def _text(chunk: ChatCompletionChunk) -> bytes:
+    return (chunk.choices[0].delta.content or "").encode()
+
+
+def _sync(provider: Provider, key: str) -> StreamingResponse:
+    def body() -> Iterator[bytes]:
+        client = openai.OpenAI(base_url=provider.base_url, api_key=key, max_retries=0)
+        for chunk in client.chat.completions.create(**ASKED):
+            yield _text(chunk)
+
+    return StreamingResponse(body())
+
+
+def _async(provider: Provider, key: str) -> StreamingResponse:
+    async def body() -> AsyncIterator[bytes]:
+        client = openai.AsyncOpenAI(base_url=provider.base_url, api_key=key, max_retries=0)
+        async for chunk in await client.chat.completions.create(**ASKED):
+            yield _text(chunk)
+
+    return StreamingResponse(body())
+
+
+@pytest.mark.parametrize("answer", [_sync, _async])
+def test_a_call_whose_reader_went_away_is_estimated_and_paid_by_the_tenant_of_the_request(
+    instrument: Any, app: FastAPI, metered: Telemetry, provider: Provider, key: str, answer: Callable[..., Any]
+) -> None:
+    instrument("headers")
+
+    @app.get("/")
+    async def endpoint() -> StreamingResponse:
+        response: StreamingResponse = answer(provider, key)
+        return response
+
+    with _served(app) as url, httpx.stream("GET", url, headers={"x-tenant-id": "acme"}) as response:
+        next(response.iter_bytes(1))
+        response.close()
+        _let_go(metered)
+        said = metered.attributes
+    assert said[names.SPANLEDGER_TENANT_ID] == "acme"
+    assert said[names.SPANLEDGER_USAGE_ESTIMATED] is True
+    assert 0 < said[names.GEN_AI_USAGE_OUTPUT_TOKENS] < 2000
