@@ -70,15 +70,15 @@ def _start(options: argparse.Namespace) -> document.Section:
     return document.Section("start", [report.startup(found)], [], report.startup_verdicts(found), True)
 
 
-def _prices(options: argparse.Namespace) -> document.Section:
-    found = pricing.measure(options.starts)
-    return document.Section("prices", [pricing.table(found)], [], pricing.verdicts(found), True)
-
-
 def _budgets(_: argparse.Namespace) -> document.Section:
     found = budgets.measure()
     tables = [report.stores(found), report.crowds(budgets.crowds())]
     return document.Section("budgets", tables, [], budgets.verdicts(found), True)
+
+
+def _prices(options: argparse.Namespace) -> document.Section:
+    found = pricing.measure(options.starts)
+    return document.Section("prices", [pricing.table(found)], [], pricing.verdicts(found), True)
 
 
 _MEASURES = {"overhead": _overhead, "memory": _memory, "start": _start, "prices": _prices, "budgets": _budgets}

@@ -46,14 +46,14 @@ chat call beyond the second's: what is put off until then, such as loading the p
 modules of frameworks that are installed, that the app does not import, and that it got all the same. The last row of an
 environment is the whole process of an app that imports openai, beyond the same process without
 `opentelemetry-instrument`: a second interpreter start is part of it.""",
-    "prices": """\
-The first price is that of a fresh process with the SDK imported: reading the table and compiling one model, median CPU
-time. Later ones are the fastest of nine repeats of 20,000 look-ups with the cost of a call, in one process.""",
     "budgets": """\
 What the store of budget counters adds to a call that five budgets apply to, each with a hard limit and a warning: a
 hold on all five before the call, and its settlement after it. CPU time of the thread, the median of the fastest fifth
 of rounds that take turns. Then so many processes at once on one SQLite file, each reserving and settling without end,
 and again with the 20 ms between the two that a quick model takes; wall time, so it knows how many cores there are.""",
+    "prices": """\
+The first price is that of a fresh process with the SDK imported: reading the table and compiling one model, median CPU
+time. Later ones are the fastest of nine repeats of 20,000 look-ups with the cost of a call, in one process.""",
 }
 
 

@@ -72,7 +72,7 @@ class Front:
         entry.model = str(body.get("model") or _named_in(request) or _default_model(request))
         entry.stream = body.get("stream") is True or "stream" in request.url.path.rpartition("/")[2]
         wish, entry.fault = self._wish(request, entry, body)
-        refusal = self._refusal(entry.fault, body, entry.model, wish)
+        refusal = self._refusal(entry.fault, body | {"stream": entry.stream}, entry.model, wish)
         reply = None
         if refusal is None and entry.fault != "timeout":
             reply = _understood(endpoint, self._ask(request, entry, wish, raw), self.desk)

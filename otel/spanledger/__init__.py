@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spanledger.block import prompt, run, stage
     from spanledger.errors import BudgetExceeded, ConfigError, SpanledgerError
-    from spanledger.pipeline.start import init
+    from spanledger.pipeline.start import budgets, init
 
     __version__: str
 
@@ -26,13 +26,24 @@ _HOMES = {
     "BudgetExceeded": "spanledger.errors",
     "ConfigError": "spanledger.errors",
     "SpanledgerError": "spanledger.errors",
+    "budgets": "spanledger.pipeline.start",
     "init": "spanledger.pipeline.start",
     "prompt": "spanledger.block",
     "run": "spanledger.block",
     "stage": "spanledger.block",
 }
 
-__all__ = ["BudgetExceeded", "ConfigError", "SpanledgerError", "__version__", "init", "prompt", "run", "stage"]
+__all__ = [
+    "BudgetExceeded",
+    "ConfigError",
+    "SpanledgerError",
+    "__version__",
+    "budgets",
+    "init",
+    "prompt",
+    "run",
+    "stage",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -20,9 +20,11 @@ from opentelemetry import context, trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from spanledger import scope
+from spanledger.admission import Admission
 from spanledger.afterwards import Afterwards
 from spanledger.config import Settings
-from spanledger.errors import BudgetExceeded, contained, type_name
+from spanledger.errors import BudgetExceeded, Refusal, contained, type_name
+from spanledger.guard import Asked, Guard
 from spanledger.lineage import Facts, Lineage
 from spanledger.pricing import Price, PriceBook
 from spanledger.pricing.attributes import price_attributes
@@ -36,7 +38,10 @@ _CLAIM = context.create_key("spanledger-claim")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is known of a call before it is sent. `attributes` are further `gen_ai.request.*` and the like."""
+    """What is known of a call before it is sent. `attributes` are further `gen_ai.request.*` and the like.
+
+    `key` is a fingerprint of the API key, never the key.
+    """
 
     operation: str
     provider: str
@@ -45,6 +50,7 @@ class Request:
     server_port: int | None = None
     stream: bool = False
     tier: str | None = None
+    key: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     links: tuple[trace.Link, ...] = ()
 
@@ -61,9 +67,16 @@ class Answer:
     """What the provider says went wrong, in an answer that HTTP calls a success."""
     instead: Callable[[], Usage | None] | None = field(default=None, compare=False)
     """Estimates the usage, in case that the one told is more than the model can take and give; None where it may be."""
+    parts: tuple[Usage, ...] = ()
+    """The usages that `usage` is the sum of, where they are priced one by one: the requests of a batch."""
+    beside: tuple[Answer, ...] = ()
+    """What other models did on the way, asked by the provider itself; each becomes a call of its own below this."""
 
 
 NOTHING = Answer()
+
+#: Operations that no provider charges for.
+FREE = frozenset({"moderation"})
 
 
 class Clock(Protocol):
@@ -81,12 +94,14 @@ class Calls:
         book: PriceBook,
         lineage: Lineage,
         *,
+        guard: Guard | None = None,
         provider: trace.TracerProvider | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
         self.settings = settings
         self.book = book
         self.lineage = lineage
+        self.guard = guard
         self.clock = clock
         self.afterwards = Afterwards()
         #: Streams under way, each with a `closed` that settles it: for the end of the process.
@@ -98,10 +113,22 @@ class Calls:
         """The tracer of metered calls; looked up late, because the provider is often set after the adapters."""
         return trace.get_tracer(SCOPE_NAME, tracer_provider=self._provider)
 
-    def settle_streams(self) -> None:
-        """End what is still being read: the process ends."""
+    def close(self) -> None:
+        """The process ends: end what is still being read, and let go of the books."""
         for stream in list(self.streams):
             stream.closed()
+        if self.guard is not None:
+            self.guard.close()
+
+    def unmetered(self, library: str) -> None:
+        """A call is about to leave that cannot be metered, because a patch point of its client is missing.
+
+        Raises:
+            BudgetExceeded: there is a hard budget, so it must not leave.
+        """
+        if self.guard is not None and self.guard.hard:
+            detail = f"this version of {library} lacks a patch point, see spanledger doctor"
+            raise BudgetExceeded(Refusal(self.guard.hard[0].name, "misconfigured", detail=detail))
 
     def start(self, request: Request, payer: scope.Scope | None = None) -> Call:
         """Begin a call in the current context: whoever pays there pays for it, unless a payer is named."""
@@ -116,7 +143,25 @@ class Calls:
         name = f"{request.operation} {request.model}" if request.model else request.operation
         span = self.tracer.start_span(name, here, SpanKind.CLIENT, attributes, request.links or None)
         self.lineage.claimed(span.get_span_context().span_id)
-        return Call(self, request, span, here, payer)
+        call = Call(self, request, span, here, payer)
+        if self.guard is not None:
+            call.admission = self._admission(self.guard, call, here)
+        return call
+
+    @staticmethod
+    def _admission(guard: Guard, call: Call, here: context.Context) -> Admission | None:
+        request = call.request
+        asked = Asked(
+            request.provider,
+            request.model,
+            call.payer,
+            tier=request.tier,
+            key=request.key,
+            baggage=scope.said(here) if guard.register.reads_baggage else {},
+            free=request.operation in FREE,
+        )
+        ticket = guard.ticket(asked)
+        return None if ticket is None else Admission(ticket, call.span)
 
 
 def _start_attributes(request: Request, payer: scope.Scope) -> dict[str, Any]:
@@ -153,10 +198,16 @@ class Call:
         self._began = calls.clock()
         self._first_chunk: float | None = None
         self.payer = payer
+        #: What it asks of its budgets; None where none counts it.
+        self.admission: Admission | None = None
         self._pid = os.getpid()
         self._limits: dict[str, int] = {}
         self._ended = False
         self._lock = threading.Lock()
+
+    def ask_instead(self, model: str) -> None:
+        """A budget had only room for this model."""
+        self.request = replace(self.request, model=model)
 
     def active(self) -> scope.Held:
         """Make the span current while requests are under way; our baggage, no provider's business, is gone there.
@@ -247,6 +298,8 @@ class Call:
             producing = duration - (self._first_chunk or 0.0)
             if usage.output and producing > 0 and not usage.estimated:
                 found[names.SPANLEDGER_OUTPUT_RATE] = round(usage.output / producing, 3)
+        if self.admission is not None:
+            found.update(self.admission.settle(usage, price.nano_usd if price else None))
         error_type = None
         if error is not None:
             error_type = type_name(error)
@@ -255,8 +308,28 @@ class Call:
         self.span.set_attributes(found)
         facts = self._facts(answer, price, duration, error_type)
         self._calls.lineage.metered(self.span.get_span_context().span_id, facts)
+        for other in answer.beside:
+            self._beside(other)
+
+    def _beside(self, answer: Answer) -> None:
+        """Meter what another model did on the way, below this call and for whoever pays for it."""
+        here = self.active()
+        try:
+            request = replace(self.request, model=answer.model, stream=False, tier=None, attributes={}, links=())
+            call = self._calls.start(request, self.payer)
+        finally:
+            here.release()
+        call.succeed(answer)
 
     def _price(self, usage: Usage, answer: Answer) -> Price | None:
+        if not answer.parts:
+            return self._price_of(usage, answer)
+        prices = [price for part in answer.parts if (price := self._price_of(part, answer)) is not None]
+        if len(prices) < len(answer.parts):
+            return None
+        return Price(sum(price.nano_usd for price in prices), prices[0].version, prices[0].source)
+
+    def _price_of(self, usage: Usage, answer: Answer) -> Price | None:
         model = answer.model or self.request.model
         if model is None:
             return None

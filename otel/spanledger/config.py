@@ -72,10 +72,6 @@ def _readable(text: str) -> str:
     return text
 
 
-def _budgets(text: str) -> str:
-    return text if "=" in text else _readable(text)
-
-
 def _text(text: str) -> str:
     return text
 
@@ -108,7 +104,7 @@ TABLE = (
     Setting(
         "SPANLEDGER_BUDGETS",
         "budgets",
-        _budgets,
+        _text,
         "Budgets: path of a YAML file, or inline such as `run=5USD;tenant/day=10USD`.",
     ),
     Setting(
@@ -198,6 +194,10 @@ class Settings:
     run_warning: Decimal | None = None
     run_limit: Decimal | None = None
     problems: tuple[str, ...] = field(default=(), compare=False)
+
+    def problem(self, env: str) -> str | None:
+        """What is wrong with a setting, None if nothing is."""
+        return next((problem for problem in self.problems if problem.startswith(f"{env}=")), None)
 
     @property
     def trusts_baggage(self) -> bool:

@@ -120,8 +120,12 @@ def inside(scope: Scope, ctx: Context | None = None) -> Context:
 
 def from_baggage(ctx: Context | None = None) -> Scope:
     """What the baggage of a context says. The caller decides whether to believe it."""
-    found = baggage.get_all(ctx)
-    return of({key: value for key, value in found.items() if isinstance(value, str)})
+    return of(said(ctx))
+
+
+def said(ctx: Context | None = None) -> dict[str, str]:
+    """All that the baggage of a context says, ours and the app's."""
+    return {key: value for key, value in baggage.get_all(ctx).items() if isinstance(value, str)}
 
 
 def of(found: Mapping[str, str]) -> Scope:

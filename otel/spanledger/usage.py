@@ -110,6 +110,16 @@ class Usage:
         """Input and output together."""
         return self.input + self.output
 
+    def __add__(self, other: Usage) -> Usage:
+        """Both together. A cost that the provider told is one only if it told that of both."""
+        counts: dict[str, Any] = {name: getattr(self, name) + getattr(other, name) for name in _COUNTS}
+        told = None
+        if self.reported_nano_usd is not None and other.reported_nano_usd is not None:
+            told = self.reported_nano_usd + other.reported_nano_usd
+        estimated, suspect = self.estimated or other.estimated, self.suspect or other.suspect
+        units = _together(self, other) if self.units or other.units else NO_UNITS
+        return Usage(**counts, reported_nano_usd=told, estimated=estimated, suspect=suspect, units=units)
+
     def flagged(self) -> Usage:
         """The provider's own counts, flagged suspect where they contradict each other; negative ones count as 0."""
         counts = _counts(self)
@@ -194,6 +204,18 @@ _UNIT_NAMES = tuple((name, getattr(names, f"SPANLEDGER_USAGE_{name.upper()}")) f
 _parts = attrgetter(*(field for field, _ in _PARTS))
 _COUNTS = tuple(f.name for f in fields(Usage) if f.name not in ("reported_nano_usd", "estimated", "suspect", "units"))
 _counts = attrgetter(*_COUNTS)
+
+
+def _together(one: Usage, other: Usage) -> Units:
+    """The units of both. Where only one bills other tokens than it counts, the other bills those that it counts."""
+    sums: dict[str, Any] = {}
+    for name in _UNITS:
+        a, b = getattr(one.units, name), getattr(other.units, name)
+        if name in ("billed_input", "billed_output") and not (a is None and b is None):
+            counted = name.removeprefix("billed_")
+            a, b = (getattr(u, counted) if v is None else v for u, v in ((one, a), (other, b)))
+        sums[name] = None if a is None else a + b
+    return Units(**sums)
 
 
 def _input_parts(usage: Usage) -> int:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+import anthropic
+import httpx2
 import openai
 import pytest
 from opentelemetry import context
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.trace import SpanKind
-from tests.support import livecheck
+from tests.support import claude, livecheck
 from tests.support.asking import EMBED, LEGACY, MODEL, fault, later, said
 from tests.support.telemetry import Telemetry
 
@@ -23,6 +25,7 @@ from spanledger.call import Request
 from spanledger.errors import BudgetExceeded, Refusal
 from spanledger.scope import Prompt, Scope
 from spanledger.semconv import names
+from spanledger_instrumentation.anthropic import AnthropicAdapter
 
 WHO = Scope(run="r", stage="s", tenant="t", user="u", session="x", request="q", agent="a", workflow="w",
             conversation="c", prompt=Prompt.of("p", 1, "text"))  # fmt: skip
@@ -43,6 +46,18 @@ def _calls(client: openai.OpenAI) -> None:
     client.moderations.create(model="omni-moderation-latest", input="Hi")
 
 
+def _messages(provider: Provider, key: str, http: httpx2.Client) -> None:
+    client = anthropic.Anthropic(base_url=provider.url, api_key=key, max_retries=0, http_client=http)
+    ask: dict[str, Any] = {"model": claude.MODEL, "max_tokens": 9, "messages": claude.said()}
+    client.messages.create(**ask, stop_sequences=["x"], extra_body={"temperature": 0, "top_p": 1, "top_k": 5})
+    list(client.messages.create(**ask, stream=True))
+    batch = client.messages.batches.create(requests=[{"custom_id": "a", "params": ask}])  # type: ignore[typeddict-item]
+    list(client.messages.batches.results(client.messages.batches.retrieve(batch.id).id))
+    for name in ("429", "stream_error"):
+        with suppress(anthropic.APIStatusError):
+            list(client.messages.create(**ask | {"messages": claude.fault(name)}, stream=True))
+
+
 def _failures(client: openai.OpenAI) -> None:
     for name in ("400", "429", "disconnect", "usage_negative", "usage_words", "wrong_shape", "model_null"):
         for stream in (False, True):
@@ -54,13 +69,18 @@ def _failures(client: openai.OpenAI) -> None:
 
 
 @pytest.fixture
-def produced(metered: Telemetry, client: openai.OpenAI, provider: Provider, key: str) -> Telemetry:
+def produced(
+    metered: Telemetry, client: openai.OpenAI, provider: Provider, key: str, http: httpx2.Client
+) -> Iterator[Telemetry]:
     """Everything that the scenarios produce."""
+    adapter = AnthropicAdapter(metered.calls)
+    adapter.install()
     held = scope.Held(scope.inside(WHO))
     with metered.tracer.start_as_current_span("POST /ask", kind=SpanKind.SERVER):
         agent = {names.GEN_AI_OPERATION_NAME: "invoke_agent", names.GEN_AI_AGENT_NAME: "a"}
         with metered.tracer.start_as_current_span("invoke_agent a", attributes=agent):
             _calls(client)
+            _messages(provider, key, http)
         _failures(client)
     held.release()
     refused = metered.calls.start(Request("chat", "openai", MODEL))
@@ -71,7 +91,8 @@ def produced(metered: Telemetry, client: openai.OpenAI, provider: Provider, key:
             await asyncio.wait_for(asking.chat.completions.create(model=MODEL, messages=fault("timeout")), 0.05)
 
     later(provider, key, cancelled)
-    return metered
+    yield metered
+    adapter.uninstall()
 
 
 def test_there_is_no_violation_in_all_that_is_produced(produced: Telemetry) -> None:

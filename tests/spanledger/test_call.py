@@ -147,3 +147,18 @@ def test_a_call_without_a_model_is_named_by_its_operation_and_unpriced(telemetry
     telemetry.calls.start(Request("chat", "openai")).succeed(Answer(Usage(input=1)))
     assert telemetry.one.name == "chat"
     assert found(telemetry)[names.SPANLEDGER_PRICE_STATUS] == "unpriced"
+
+
+def test_parts_are_priced_one_by_one_so_that_no_sum_of_them_reaches_a_dearer_step(telemetry: Telemetry) -> None:
+    parts = (Usage(input=150_000, output=10), Usage(input=150_000, output=10))
+    asked = Request("chat", "gcp.gemini", "gemini-2.5-pro")
+    telemetry.calls.start(asked).succeed(Answer(parts[0]))
+    telemetry.calls.start(asked).succeed(Answer(parts[0] + parts[1], parts=parts))
+    one, both = (said[names.GEN_AI_USAGE_COST_AMOUNT] for said in telemetry.said)
+    assert both == pytest.approx(2 * one)
+
+
+def test_parts_without_a_price_are_unpriced_together(telemetry: Telemetry) -> None:
+    part = Usage(input=1, output=1)
+    telemetry.calls.start(Request("chat", "openai", "house-model")).succeed(Answer(part + part, parts=(part, part)))
+    assert found(telemetry)[names.SPANLEDGER_PRICE_STATUS] == "unpriced"

@@ -118,3 +118,22 @@ def test_units_that_cannot_be_are_dropped_and_make_the_usage_suspect() -> None:
 def test_units_alone_claim_no_tokens() -> None:
     assert Usage(units=Units(search_units=2)).attributes() == {names.SPANLEDGER_USAGE_SEARCH_UNITS: 2}
     assert not Units(images=0)
+
+
+@given(usages, usages)
+def test_two_usages_together_have_the_tokens_of_both(one: Usage, other: Usage) -> None:
+    both = one + other
+    assert all(getattr(both, name) == getattr(one, name) + getattr(other, name) for name in COUNTS)
+
+
+def test_two_usages_together_have_a_reported_cost_only_if_both_had() -> None:
+    told, silent = Usage(input=1, reported_nano_usd=5), Usage(input=1, estimated=True)
+    assert (told + told).reported_nano_usd == 10
+    assert (told + silent).reported_nano_usd is None
+    assert (told + silent).estimated
+
+
+def test_two_usages_together_bill_what_each_bills() -> None:
+    told, silent = Usage(input=9, units=Units(billed_input=4, images=1)), Usage(input=7, units=Units(images=2))
+    assert (told + silent).units == Units(billed_input=11, images=3)
+    assert (silent + silent).units.billed_input is None

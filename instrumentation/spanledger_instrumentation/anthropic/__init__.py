@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from spanledger.call import Calls
 from spanledger.errors import contained
+from spanledger_instrumentation.anthropic.batches import MemoryBatches, Results, Submission
 from spanledger_instrumentation.anthropic.exchange import MessageExchange
 from spanledger_instrumentation.anthropic.request import endpoint
 from spanledger_instrumentation.clients.adapter import ClientAdapter
@@ -18,6 +20,10 @@ class AnthropicAdapter(ClientAdapter):
     library: ClassVar[str] = "anthropic"
     base: ClassVar[str] = "anthropic._base_client"
     attempt: ClassVar[str] = "_attempt_request"
+
+    def __init__(self, calls: Calls) -> None:
+        super().__init__(calls)
+        self._batches = MemoryBatches()
 
     def install(self) -> None:
         """Wrap the client's methods, and where it makes a span of its own for a call."""
@@ -35,8 +41,13 @@ class AnthropicAdapter(ClientAdapter):
     def _exchange(self, client: Any, args: tuple[Any, ...], options: Any) -> Exchange | None:
         with contained("anthropic"):
             found = endpoint(options.method, str(options.url))
-            if found is not None and found.api == "messages":
+            if found is None:
+                return None
+            if found.api == "messages":
                 return MessageExchange(self.calls, client, args, options, found)
+            if found.api == "batches":
+                return Submission(self._batches, args)
+            return Results(self.calls, self._batches, client, args, found)
         return None
 
     def received(self, result: Any, kwargs: dict[str, Any]) -> tuple[Any, bool]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from spanledger.call import Answer
 from spanledger.semconv import names
+from spanledger.usage import Usage
 from spanledger_instrumentation.anthropic import content
 from spanledger_instrumentation.anthropic.request import wants_json
-from spanledger_instrumentation.anthropic.usage import read_usage, tier
+from spanledger_instrumentation.anthropic.usage import advice, read_usage, tier_of
 from spanledger_instrumentation.clients.answers import ProviderError, finish, valid_json
 from spanledger_instrumentation.clients.estimates import estimated, texts, tokens
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
@@ -50,8 +51,11 @@ class PlainReader:
         told = found.get("usage")
         usage = read_usage(told)
         if usage is None:
-            usage = estimated(self._body, tokens(list(texts(said(found)))), 0.0, given_up=False)
-        return Answer(usage, text(found.get("model")), tier(told), self._attributes(found))
+            usage = self._estimate(found)
+        return answer(usage, found, told, self._attributes(found), lambda: self._estimate(found))
+
+    def _estimate(self, found: Mapping[str, Any]) -> Usage:
+        return estimated(self._body, tokens(list(texts(list(said(found))))), 0.0, given_up=False)
 
     def partial(self, elapsed: float) -> Answer:
         """An answer that was never read: the model has worked, but how much is not known."""
@@ -66,6 +70,25 @@ class PlainReader:
         if self._capture:
             attributes |= content.answered(found, stopped(found) or "error")
         return attributes
+
+
+def answer(
+    usage: Usage,
+    message: Mapping[str, Any],
+    told: object,
+    attributes: Mapping[str, Any],
+    instead: Callable[[], Usage],
+) -> Answer:
+    """The answer that a message is whose usage block says `told`, with what its advisors used.
+
+    `instead` estimates the usage where the one told is more than the model has room for in one pass. A message that
+    took several tells its steps.
+    """
+    tier = tier_of(told)
+    beside = tuple(Answer(used, model, tier) for model, used in advice(told))
+    several = bool(mapping(told).get("iterations"))
+    guess = None if several else instead
+    return Answer(usage, text(message.get("model")), tier, attributes, instead=guess, beside=beside)
 
 
 def reported_error(found: Mapping[str, Any]) -> ProviderError:

@@ -9,9 +9,9 @@ from typing import Any
 from spanledger.call import Answer
 from spanledger.usage import Usage
 from spanledger_instrumentation.anthropic import content
-from spanledger_instrumentation.anthropic.answer import identity, reported_error, schema, stopped
+from spanledger_instrumentation.anthropic.answer import answer, identity, reported_error, schema, stopped
 from spanledger_instrumentation.anthropic.request import wants_json
-from spanledger_instrumentation.anthropic.usage import merged, read_usage, tier
+from spanledger_instrumentation.anthropic.usage import merged, read_usage
 from spanledger_instrumentation.clients.answers import KEPT, payload
 from spanledger_instrumentation.clients.estimates import estimated, tokens
 from spanledger_instrumentation.clients.shapes import mapping, text
@@ -82,24 +82,30 @@ class MessageEvents:
 
     def answer(self) -> Answer:
         """What a complete stream said; its output is estimated if it never told the end of it."""
-        return self._answer(read_usage(self._usage) if self.final else self._seen(0.0, given_up=False))
+        return self._answer(0.0, given_up=False)
 
     def partial(self, elapsed: float) -> Answer:
         """What a stream said that was given up: exact input if it began, and output as far as it was seen."""
-        return self._answer(read_usage(self._usage) if self.final else self._seen(elapsed, given_up=True))
+        return self._answer(elapsed, given_up=True)
 
-    def _seen(self, elapsed: float, *, given_up: bool) -> Usage:
-        guess = estimated(self._body, tokens(self._pieces()), elapsed, given_up=given_up)
+    def _used(self, elapsed: float, *, given_up: bool) -> Usage:
         told = read_usage(self._usage)
+        if told is not None and self.final:
+            return told
+        guess = estimated(self._body, tokens(self._pieces()), elapsed, given_up=given_up)
         return replace(told, output=max(told.output, guess.output), estimated=True) if told else guess
 
-    def _answer(self, usage: Usage | None) -> Answer:
+    def _answer(self, elapsed: float, *, given_up: bool) -> Answer:
+        usage = self._used(elapsed, given_up=given_up)
         attributes = identity(self._message, self._tools)
         if wants_json(self._body) and self.final:
             attributes |= schema(attributes, "".join(self._pieces()))
         if self._capture:
             attributes |= content.streamed(self._events(), stopped(self._message) or "error")
-        return Answer(usage, text(self._message.get("model")), tier(self._usage), attributes)
+        return answer(usage, self._message, self._usage, attributes, self._estimate)
+
+    def _estimate(self) -> Usage:
+        return estimated(self._body, tokens(self._pieces()), 0.0, given_up=False)
 
     def _events(self) -> list[dict[str, Any]]:
         return [found for raw in self._blocks if (found := payload(raw))]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from spanledger.admission import Cut
+from spanledger.bound import Bound
 from spanledger.call import Calls
 from spanledger.errors import contained
 from spanledger.stream import EventTap, Tap
 from spanledger_instrumentation.anthropic import content
 from spanledger_instrumentation.anthropic.answer import PlainReader
+from spanledger_instrumentation.anthropic.bound import bound, with_model
 from spanledger_instrumentation.anthropic.events import MessageEvents
 from spanledger_instrumentation.anthropic.frames import FrameTap
 from spanledger_instrumentation.anthropic.request import Endpoint, provider, request, wants_json
@@ -46,6 +49,15 @@ class MessageExchange(Metered):
         super().attempt_begins(args)
         with contained("anthropic"):
             self.body = _body(args[0])
+
+    def bound(self, size: int | None) -> Bound:
+        """The worst case of the request."""
+        return bound(self.body, size)
+
+    def alter(self, cut: Cut) -> None:
+        """Ask another model, in a copy of the options. A cap there always is."""
+        if cut.model is not None:
+            self.args = (self.args[0], with_model(self.args[1], cut.model), *self.args[2:])
 
     def prompt(self, body: Mapping[str, Any]) -> dict[str, str]:
         """What was asked, as attributes."""

@@ -17,6 +17,7 @@ from spanledger_instrumentation.clients.whom import by_host, of_class
 _MESSAGES = re.compile(r"(?:^|/)v1/messages$")
 _BEDROCK = re.compile(r"(?:^|/)model/([^/]+)/invoke(-with-response-stream)?$")
 _VERTEX = re.compile(r"/publishers/anthropic/models/([^/:]+):(stream)?[rR]awPredict$")
+_BATCHES = re.compile(r"(?:^|/)v1/messages/batches$")
 _RESULTS = re.compile(r"(?:^|/)v1/messages/batches/([^/]+)/results$")
 _NUMBERS: tuple[tuple[str, str, type], ...] = (
     ("max_tokens", names.GEN_AI_REQUEST_MAX_TOKENS, int),
@@ -30,7 +31,7 @@ _NUMBERS: tuple[tuple[str, str, type], ...] = (
 class Endpoint:
     """What a path asks for. `model` and `stream` where the path tells them, as Bedrock's and Vertex's do."""
 
-    api: Literal["messages", "results"]
+    api: Literal["messages", "batches", "results"]
     model: str | None = None
     stream: bool = False
     batch: str | None = None
@@ -46,6 +47,8 @@ def endpoint(method: str, url: str) -> Endpoint | None:
         return None
     if _MESSAGES.search(path):
         return Endpoint("messages")
+    if _BATCHES.search(path):
+        return Endpoint("batches")
     if found := _BEDROCK.search(path) or _VERTEX.search(path):
         model = unquote(found.group(1))
         return Endpoint("messages", model, found.group(2) is not None) if model != "count-tokens" else None

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from spanledger.usage import Usage, count
+from spanledger.usage import NO_UNITS, Units, Usage, count
 from spanledger_instrumentation.clients.counts import number, reported
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 
@@ -29,7 +29,7 @@ def read_usage(raw: object) -> Usage | None:
     usage = _counts(block)
     for step in mappings(block.get("iterations")):
         if step.get("type") == "compaction":
-            usage = _sum(usage, _counts(step))
+            usage = replace(usage + _counts(step), reported_nano_usd=usage.reported_nano_usd)
     usage = usage.flagged()
     return usage if usage.plausible else None
 
@@ -42,7 +42,7 @@ def advice(raw: object) -> Iterator[tuple[str, Usage]]:
             yield model, usage
 
 
-def tier(raw: object) -> str | None:
+def tier_of(raw: object) -> str | None:
     """The tier whose prices hold: `standard`, `priority`, `batch`, or `fast` for the faster mode of some models."""
     block = mapping(raw)
     return "fast" if block.get("speed") == "fast" else text(block.get("service_tier"))
@@ -77,19 +77,7 @@ def _counts(block: Mapping[str, Any]) -> Usage:
         cache_write_long=long,
         reasoning=count(details.get("thinking_tokens")),
         web_searches=count(tools.get("web_search_requests")),
+        units=Units(web_fetches=count(tools.get("web_fetch_requests"))) if tools else NO_UNITS,
         reported_nano_usd=reported(block),
         suspect=uncached < 0 or (told is not None and by_life > told),
-    )
-
-
-def _sum(one: Usage, other: Usage) -> Usage:
-    return replace(
-        one,
-        input=one.input + other.input,
-        output=one.output + other.output,
-        cache_read=one.cache_read + other.cache_read,
-        cache_write=one.cache_write + other.cache_write,
-        cache_write_long=one.cache_write_long + other.cache_write_long,
-        reasoning=one.reasoning + other.reasoning,
-        suspect=one.suspect or other.suspect,
     )

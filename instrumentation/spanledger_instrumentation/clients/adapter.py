@@ -7,12 +7,37 @@ read.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
+from types import TracebackType
 from typing import Any, ClassVar
 
-from spanledger.errors import contained
+from spanledger.errors import BudgetExceeded, Refused, contained
 from spanledger_instrumentation.adapter import Adapter
 from spanledger_instrumentation.clients.exchange import CURRENT, Exchange
+
+
+class Refusing:
+    """Above a client's retry loop: here a refusal becomes the error that the app sees. It has no state."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
+    ) -> None:
+        if isinstance(error, Refused):
+            raise BudgetExceeded(error.refusal) from None
+
+
+_REFUSING = Refusing()
+
+
+async def _sleep(seconds: float) -> None:
+    """Sleep in the event loop that runs here, asyncio's or trio's; the clients need anyio anyway."""
+    import anyio  # noqa: PLC0415 - only where a call waits
+
+    await anyio.sleep(seconds)
 
 
 class ClientAdapter(Adapter):
@@ -48,6 +73,7 @@ class ClientAdapter(Adapter):
         """As `exchange`. A request that is not metered hides the one in whose midst it is made."""
         for point in self.points:
             if point.state == "missing" and point.required:
+                self.calls.unmetered(self.library)
                 return None  # told when the client was imported; half a call would be worse than none
         return self.exchange(client, args) or (Exchange(args) if CURRENT.get() is not None else None)
 
@@ -56,7 +82,8 @@ class ClientAdapter(Adapter):
         exchange = self._begin(client, args)
         if exchange is None:
             return wrapped(*args, **kwargs)
-        with exchange:
+        with exchange, _REFUSING:
+            exchange.prepare()
             try:
                 result = wrapped(*exchange.args, **kwargs)
             except Exception as error:
@@ -73,7 +100,8 @@ class ClientAdapter(Adapter):
         exchange = self._begin(client, args)
         if exchange is None:
             return await wrapped(*args, **kwargs)
-        with exchange:
+        with exchange, _REFUSING:
+            exchange.prepare()
             try:
                 result = await wrapped(*exchange.args, **kwargs)
             except Exception as error:
@@ -92,6 +120,8 @@ class ClientAdapter(Adapter):
             with lone:
                 return self._attempt(wrapped, client, args, kwargs)
         exchange.attempt_begins(args)
+        for seconds in exchange.admission(args):
+            time.sleep(seconds)
         try:
             result = wrapped(*args, **kwargs)
         except BaseException as error:
@@ -113,6 +143,8 @@ class ClientAdapter(Adapter):
             with lone:
                 return await self._attempt_async(wrapped, client, args, kwargs)
         exchange.attempt_begins(args)
+        for seconds in exchange.admission(args):
+            await _sleep(seconds)
         try:
             result = await wrapped(*args, **kwargs)
         except BaseException as error:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, ClassVar
 
+from spanledger.admission import UNCUT, Cut
+from spanledger.bound import Bound
 from spanledger.call import NOTHING, Answer, Call, Calls, Request
 from spanledger.errors import contained, type_name
 from spanledger.semconv import names
 from spanledger.stream import BodyReader, BodyTap, Tap, tap_response
 from spanledger_instrumentation.clients.answers import ProviderError
+from spanledger_instrumentation.clients.billing import billed, billed_status
 from spanledger_instrumentation.clients.limits import RateLimits
+from spanledger_instrumentation.clients.sizes import bytes_of, size
 
 #: The request whose HTTP attempts are being made here, whichever client makes them.
 CURRENT: ContextVar[Exchange | None] = ContextVar("spanledger_exchange", default=None)
@@ -42,6 +46,21 @@ class Exchange:
     ) -> None:
         if CURRENT.get() is self:  # a coroutine closed by somebody else leaves in a foreign context
             CURRENT.set(self._outer)
+
+    def prepare(self) -> None:
+        """The request is about to be made: the last moment at which it can be altered, in a copy.
+
+        Raises:
+            Refused: a budget does not let it go as it is.
+        """
+
+    def admission(self, args: tuple[Any, ...]) -> Iterator[float]:  # noqa: ARG002  what an attempt is made with
+        """Leave for an HTTP attempt; yields seconds to sleep while it is not given and there is hope.
+
+        Raises:
+            Refused: a budget has no room for it.
+        """
+        return iter(())
 
     def attempt_begins(self, args: tuple[Any, ...]) -> None:
         """An HTTP attempt is about to be made, with these arguments of the client's inner method."""
@@ -97,6 +116,36 @@ class Metered(Exchange):
         """Whether the answer was asked for as JSON."""
         raise NotImplementedError
 
+    def bound(self, size: int | None) -> Bound:
+        """The worst case of the request, whose body has so many bytes."""
+        raise NotImplementedError
+
+    def alter(self, cut: Cut) -> None:
+        """Put another model or a cap into the request."""
+        raise NotImplementedError
+
+    def prepare(self) -> None:
+        """Let the budgets say what must be different."""
+        admission = self.call.admission
+        if admission is None:
+            return
+        cut = admission.cut(self._bound(None))
+        if cut.model is not None:
+            self.call.ask_instead(cut.model)
+        if cut != UNCUT:
+            self.alter(cut)
+
+    def admission(self, args: tuple[Any, ...]) -> Iterator[float]:
+        """Leave from the budgets, for the request as it is sent."""
+        admission = self.call.admission
+        return iter(()) if admission is None else admission.admit(self._bound(bytes_of(args[0]) if args else None))
+
+    def _bound(self, sent: int | None) -> Bound:
+        """The worst case; where we fail to read it, one that only limits of the model bound."""
+        with contained(self.library):
+            return self.bound(size(self.body) if sent is None else sent)
+        return Bound(None, None, passes=None)
+
     def __enter__(self) -> Metered:
         super().__enter__()
         self._active = self.call.active()
@@ -147,12 +196,16 @@ class Metered(Exchange):
     def attempt_failed(self, error: BaseException) -> None:
         """The attempt got no answer."""
         self._failure = (type_name(error), None)
+        if self.call.admission is not None:
+            self.call.admission.attempt_over(billed=billed(error))
 
     def attempt_answered(self, response: Any, *, streamed: bool) -> None:
         """The head of an answer is here, and its body too unless it is streamed."""
         self.call.limits(self.limits.read(response.headers))
         if response.status_code >= 300:
             self._failure = (str(response.status_code), response.status_code)
+            if self.call.admission is not None:
+                self.call.admission.attempt_over(billed=billed_status(response.status_code))
         elif streamed:
             content_type = response.headers.get("content-type", "").lower()
             tap = self.events(content_type) or BodyTap(self.call, self.plain())

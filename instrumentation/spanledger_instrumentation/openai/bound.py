@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from spanledger.bound import Bound
 from spanledger_instrumentation.clients.estimates import cap
 from spanledger_instrumentation.clients.shapes import mapping, mappings
+from spanledger_instrumentation.clients.sizes import size
 from spanledger_instrumentation.openai.request import Api
 
 #: What the completions API writes where no cap is given (platform.openai.com, "Create completion", `max_tokens`).
@@ -28,11 +28,6 @@ _KEPT = ("previous_response_id", "conversation")
 #: Tools that the app runs itself; all others the provider runs, and asks the model again with what they brought.
 _OWN_TOOLS = frozenset({"function", "custom", "local_shell", "apply_patch"})
 _MANY_INPUTS = frozenset({"embeddings", "completions", "moderations"})
-
-
-def size(body: Mapping[str, Any]) -> int:
-    """Bytes of a body before it is sent, as JSON that escapes nothing it need not."""
-    return len(json.dumps(body, ensure_ascii=False, default=str).encode("utf-8", "replace"))
 
 
 def one_pass(api: Api, body: Mapping[str, Any]) -> bool:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from spanledger.admission import Cut
+from spanledger.bound import Bound
 from spanledger.call import Calls
 from spanledger.semconv import names
 from spanledger.stream import EventTap, Tap
@@ -16,6 +18,7 @@ from spanledger_instrumentation.clients.whom import whom
 from spanledger_instrumentation.openai import content
 from spanledger_instrumentation.openai.answer import PlainReader
 from spanledger_instrumentation.openai.background import Background, Created
+from spanledger_instrumentation.openai.bound import CAPS, LEGACY_CAP, bound
 from spanledger_instrumentation.openai.events import ChatEvents, ResponseEvents
 from spanledger_instrumentation.openai.request import Endpoint, provider, request, wants_json
 
@@ -37,6 +40,16 @@ def _body(options: Any) -> dict[str, Any]:
     own = options.json_data if isinstance(options.json_data, Mapping) else {}
     extra = options.extra_json if isinstance(options.extra_json, Mapping) else {}
     return {**own, **extra} if extra else dict(own)
+
+
+def _with(args: tuple[Any, ...], wanted: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The arguments of a request with these fields in its JSON, in a copy: the app's own stay as they are."""
+    copy = args[1].model_copy()
+    over = {key for key in wanted if isinstance(copy.extra_json, Mapping) and key in copy.extra_json}
+    if over:
+        copy.extra_json = {**copy.extra_json, **{key: wanted[key] for key in over}}
+    copy.json_data = {**(copy.json_data or {}), **{key: value for key, value in wanted.items() if key not in over}}
+    return (args[0], copy, *args[2:])
 
 
 class OpenAIExchange(Metered):
@@ -66,9 +79,9 @@ class OpenAIExchange(Metered):
         self._asked = False
         self._given = args
         if streams and found.api in ("chat", "completions"):
-            self._ask(args[1])
+            self._ask()
 
-    def _ask(self, options: Any) -> None:
+    def _ask(self) -> None:
         """Ask for usage at the end of the stream, in a copy of the options: the app's own stay as they are."""
         if self._without_usage and str(self._client.base_url) in self._without_usage:
             return
@@ -78,13 +91,23 @@ class OpenAIExchange(Metered):
         if given is not None and "include_usage" in given:
             return
         wanted = {"stream_options": {**(given or {}), "include_usage": True}}
-        copy = options.model_copy()
-        if isinstance(options.extra_json, Mapping) and "stream_options" in options.extra_json:
-            copy.extra_json = {**options.extra_json, **wanted}
-        else:
-            copy.json_data = {**options.json_data, **wanted}
-        self.args = (self.args[0], copy, *self.args[2:])
+        self.args = _with(self.args, wanted)
         self._asked = True
+
+    def bound(self, size: int | None) -> Bound:
+        """The worst case of the request."""
+        return bound(self._endpoint.api, self.body, size)
+
+    def alter(self, cut: Cut) -> None:
+        """Put another model or a cap into a copy of the options."""
+        wanted: dict[str, Any] = {}
+        if cut.model is not None:
+            wanted["model"] = cut.model
+        if cut.output is not None and self._endpoint.api in CAPS:
+            legacy = self._endpoint.api == "completions"
+            wanted[CAPS[self._endpoint.api]] = min(cut.output, LEGACY_CAP) if legacy else cut.output
+        self.body.update(wanted)
+        self.args, self._given = (_with(args, wanted) for args in (self.args, self._given))
 
     def again(self, error: Exception) -> bool:
         """Whether the error is about the usage option that we added, so that the request is to be made without."""

@@ -11,17 +11,29 @@ from spanledger.budget.sqlite import SqliteStore
 from spanledger.budget.store import Store
 from spanledger.errors import ConfigError
 
-_FORMS = "memory:, sqlite:///absolute/path or sqlite:relative/path"
+AUTO = "auto"
+_FORMS = "auto, memory:, sqlite:///absolute/path or sqlite:relative/path"
 
 
 def open_store(url: str) -> Store:
-    """The store that a URL names. Raises ConfigError where it names none; `auto` is not resolved here."""
+    """The store that a URL names; `auto` is the file of this user.
+
+    Raises:
+        ConfigError: it names none.
+    """
+    if url == AUTO:
+        return SqliteStore(default_path())
     scheme, colon, rest = url.partition(":")
     if colon and scheme == "memory" and not rest:
         return MemoryStore()
     if colon and scheme == "sqlite":
         return SqliteStore(_path(url, rest))
     raise ConfigError(f"SPANLEDGER_STORE: {url!r} names no store; give {_FORMS}")
+
+
+def existing_store(url: str) -> Store:
+    """The same for somebody who only looks: where `auto` has no file yet, none is made."""
+    return MemoryStore() if url == AUTO and not default_path().exists() else open_store(url)
 
 
 def default_path(environment: Mapping[str, str] = os.environ) -> Path:

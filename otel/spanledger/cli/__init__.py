@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from spanledger.cli import cost, doctor, prices, run
+from spanledger.cli import budgets, cost, doctor, prices, reconcile, run
 from spanledger.errors import ConfigError
 
 
@@ -15,7 +15,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="spanledger", description="What LLM agents cost, on OpenTelemetry.")
     top.add_argument("--version", action="store_true", help="print the version and exit")
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
-    for module in (run, doctor, prices, cost):
+    for module in (run, budgets, reconcile, cost, prices, doctor):
         module.add(commands)
     return top
 

@@ -13,6 +13,7 @@ from typing import Any
 from dotenv import dotenv_values
 
 from spanledger import config
+from spanledger.budget import reading
 from spanledger.errors import ConfigError
 from spanledger.pricing.opening import contract_book
 
@@ -44,6 +45,7 @@ def do(given: argparse.Namespace) -> int:
         raise ConfigError("no program given; use: spanledger run -- python app.py")
     environ = environment(os.environ, Path.cwd())
     settings = config.strict(environ)
+    reading.read(settings)
     if settings.prices:
         contract_book(settings.prices)
     if shutil.which(program[0], path=environ.get("PATH")) is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -20,13 +20,13 @@ from opentelemetry.trace import SpanContext
 
 from spanledger.errors import Contained, contained
 from spanledger.lineage import Facts
+from spanledger.pipeline.tally import OTHER, Capped, Labels, Tally
 from spanledger.semconv import names
 
 #: Facts that wait at most before they are measured without a reader asking.
 BATCH = 512
 #: Distinct values of a label, after which new ones are counted as `other`.
 MODELS, STAGES, TENANTS = 200, 200, 500
-OTHER = "other"
 
 #: Upstream's own metrics, of semantic conventions 1.41.1.
 TOKEN_USAGE = ("gen_ai.client.token.usage", "{token}", "Number of input and output tokens used.")
@@ -35,8 +35,6 @@ FIRST_CHUNK = ("gen_ai.client.operation.time_to_first_chunk", "s", "Time to rece
 
 TOKEN_BUCKETS: list[float] = [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864]
 SECOND_BUCKETS: list[float] = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
-
-Labels = tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,42 +48,6 @@ class AgentRun:
     output: int
 
 
-class Capped:
-    """A label with a bounded number of values."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._known: set[str] = set()
-
-    def __call__(self, value: str) -> str:
-        """The value itself, or `other` once there are too many."""
-        if value in self._known:
-            return value
-        if len(self._known) >= self._limit:
-            return OTHER
-        self._known.add(value)
-        return value
-
-
-class _Tally:
-    """Sums by label set, read by observable instruments."""
-
-    def __init__(self) -> None:
-        self._sums: Counter[Labels] = Counter()
-
-    def add(self, labels: Labels, amount: int = 1) -> None:
-        self._sums[labels] += amount
-
-    def put(self, labels: Labels, value: int) -> None:
-        self._sums[labels] = value
-
-    def clear(self) -> None:
-        self._sums.clear()
-
-    def __call__(self, _options: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(value, dict(labels)) for labels, value in list(self._sums.items())]
-
-
 class Meters:
     """All instruments, and the queue in front of them. One for each process; a fork starts from zero."""
 
@@ -93,7 +55,7 @@ class Meters:
         self._queue: deque[tuple[Facts, SpanContext] | AgentRun] = deque()
         self._info = info
         self._model, self._stage, self._tenant = Capped(MODELS), Capped(STAGES), Capped(TENANTS)
-        self._tallies: dict[str, _Tally] = {}
+        self._tallies: dict[str, Tally] = {}
         self._begin()
         self._instruments(metrics.get_meter("spanledger", meter_provider=provider))
         if hasattr(os, "register_at_fork"):
@@ -111,9 +73,9 @@ class Meters:
             tally.clear()
         self._begin()
 
-    def _tally(self, meter: metrics.Meter, kind: str, metric: tuple[str, str, str]) -> _Tally:
+    def _tally(self, meter: metrics.Meter, kind: str, metric: tuple[str, str, str]) -> Tally:
         name, unit, brief = metric
-        tally = self._tallies[name] = _Tally()
+        tally = self._tallies[name] = Tally()
         create = getattr(meter, f"create_observable_{kind}")
         create(name, callbacks=[tally], unit=unit, description=brief)
         return tally

@@ -19,6 +19,8 @@ from spanledger.config import Settings
 from spanledger.endpoint import endpoints
 from spanledger.errors import contained, log
 from spanledger.lineage import Lineage
+from spanledger.pipeline import budgeting
+from spanledger.pipeline.budget_meters import BudgetMeters
 from spanledger.pipeline.chain import chain
 from spanledger.pipeline.export import FanOut
 from spanledger.pipeline.lifecycle import Ending, counters_from_zero
@@ -48,7 +50,8 @@ class Runtime:
         """A runtime that is not connected to anything yet."""
         settings = settings or config.read()
         book, lineage = open_book(settings.prices, settings.unpriced), Lineage()
-        return cls(settings, book, lineage, FanOut(), Calls(settings, book, lineage))
+        calls = Calls(settings, book, lineage, guard=budgeting.guard(settings, book))
+        return cls(settings, book, lineage, FanOut(), calls)
 
     def connect(
         self, provider: TracerProvider, meter_provider: MeterProvider | None = None, *, owned: bool = True
@@ -60,7 +63,10 @@ class Runtime:
         provider.sampler = RecordAll(provider.sampler)
         meters = Meters(meter_provider, self._info(provider))
         provider.add_span_processor(chain(self.settings, self.book, self.lineage, meters, self.export))
-        self.ending = Ending(self.calls.settle_streams, lambda: self.export.undelivered)
+        if self.calls.guard is not None:
+            self.calls.guard.service = str(provider.resource.attributes.get("service.name", ""))
+            BudgetMeters(self.calls.guard, meter_provider)
+        self.ending = Ending(self.calls.close, lambda: self.export.undelivered)
         self.ending.also(provider.shutdown if owned else provider.force_flush)
         if meter_provider is not None:
             counters_from_zero(meter_provider)
@@ -88,8 +94,6 @@ class Runtime:
             log.warning("%s: the default is used", problem)
         for problem in {endpoint.problem: None for endpoint in endpoints(os.environ) if endpoint.problem}:
             log.warning("%s; until then telemetry may go nowhere", problem)
-        if self.settings.budgets or self.settings.run_limit is not None:
-            log.warning("budgets are set (SPANLEDGER_BUDGETS or COST_BUDGET_MAX) but not enforced by this version")
         if self.settings.capture_content == "archive":
             log.warning("SPANLEDGER_CAPTURE_CONTENT=archive keeps nothing in this version; use span or off")
         if self.book.broken:

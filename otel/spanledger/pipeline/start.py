@@ -12,7 +12,9 @@ from opentelemetry.environment_variables import OTEL_METRICS_EXPORTER, OTEL_TRAC
 from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 from typing_extensions import override
 
-from spanledger.errors import log
+from spanledger.budget.listing import rows
+from spanledger.budget.store import StoreError
+from spanledger.errors import SpanledgerError, log
 from spanledger.pipeline.exporters import metric_readers, span_exporters
 from spanledger.pipeline.runtime import VERSION, Runtime, providers
 
@@ -102,6 +104,22 @@ def attach() -> Runtime:
                 _OURS,
             )
     return runtime
+
+
+def budgets() -> list[dict[str, object]]:
+    """What `spanledger budgets --format json` prints, for the budgets of this process; empty where it has none.
+
+    Raises:
+        SpanledgerError: the store cannot be read.
+    """
+    runtime = current()
+    guard = runtime.calls.guard if runtime else None
+    if guard is None or guard.store is None:
+        return []
+    try:
+        return [row.as_json() for row in rows(guard.register.budgets, guard.store)]
+    except StoreError as error:
+        raise SpanledgerError(f"the store of the budgets cannot be read: {error}") from error
 
 
 def init() -> Runtime:

@@ -41,8 +41,7 @@ def test_a_path_is_taken_as_it_is_written(url: str, path: str, tmp_path: Path, m
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("", "names no store; give memory:, sqlite:///absolute/path or sqlite:relative/path"),
-        ("auto", "names no store"),
+        ("", "names no store; give auto, memory:, sqlite:///absolute/path or sqlite:relative/path"),
         ("memory", "names no store"),
         ("memory:x", "names no store"),
         ("postgres://host/db", "names no store"),
@@ -67,3 +66,11 @@ def test_the_default_file_is_in_the_users_state_directory(
     environment = {} if state is None else {"XDG_STATE_HOME": state}
     assert default_path(environment) == tmp_path / ".local/state/spanledger/budgets.sqlite"
     assert default_path({"XDG_STATE_HOME": "/var/state"}) == Path("/var/state/spanledger/budgets.sqlite")
+
+
+def test_auto_is_the_file_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    store = open_store("auto")
+    store.figures()
+    store.close()
+    assert (tmp_path / "spanledger" / "budgets.sqlite").exists()

@@ -15,7 +15,7 @@ from tests.support.telemetry import telemetry as new_telemetry
 from spanledger.call import Answer, Request
 from spanledger.errors import contained
 from spanledger.pipeline import meters
-from spanledger.pipeline.meters import OTHER, Capped
+from spanledger.pipeline.tally import OTHER, Capped
 from spanledger.scope import Scope
 from spanledger.scope import inside as scope_inside
 from spanledger.semconv import names

@@ -1,0 +1,105 @@
+"""What one call asks of its budgets, told on its span."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from opentelemetry.trace import Span
+
+from spanledger.bound import Bound
+from spanledger.errors import Refusal, Refused
+from spanledger.guard import Cut, Ticket, Warned
+from spanledger.semconv import names
+from spanledger.usage import Usage
+
+NANO = 1_000_000_000
+#: Nothing is to be changed.
+UNCUT = Cut()
+
+__all__ = ["UNCUT", "Admission", "Cut", "in_unit"]
+
+
+class Admission:
+    """A ticket with the span that says what came of it."""
+
+    def __init__(self, ticket: Ticket, span: Span) -> None:
+        self._ticket = ticket
+        self._span = span
+
+    def cut(self, bound: Bound) -> Cut:
+        """What to change in the request so that it fits.
+
+        Raises:
+            Refused: a budget wants a cap of the app's own.
+        """
+        asked = self._ticket.asked.model
+        try:
+            cut = self._ticket.cut(bound)
+        except Refused as refused:
+            self._tell(refused.refusal)
+            raise
+        if cut.output is not None:
+            self._span.set_attribute(names.SPANLEDGER_BUDGET_OUTPUT_CAP, cut.output)
+        if cut.model is not None:
+            self._span.set_attribute(names.SPANLEDGER_BUDGET_DOWNGRADED_FROM, asked or "")
+            self._span.set_attribute(names.GEN_AI_REQUEST_MODEL, cut.model)
+        return cut
+
+    def admit(self, bound: Bound) -> Iterator[float]:
+        """Take the hold of an attempt; yields seconds to sleep while there is hope.
+
+        Raises:
+            Refused: there is none.
+        """
+        try:
+            yield from self._ticket.admit(bound)
+        except Refused as refused:
+            self._tell(refused.refusal)
+            raise
+
+    def attempt_over(self, *, billed: bool) -> None:
+        """The attempt brought no answer; `billed` unless it is known that nobody is charged for it."""
+        self._ticket.failed(billed=billed)
+
+    def settle(self, usage: Usage | None, nano_usd: int | None) -> dict[str, Any]:
+        """The call is over; what it was charged, as attributes, where that is not its cost."""
+        for warned in self._ticket.settle(usage, nano_usd):
+            self._span.add_event(names.EVENT_SPANLEDGER_BUDGET_WARNING, _warning(warned))
+        charged = self._ticket.charged
+        return {names.SPANLEDGER_BUDGET_CHARGED: charged / NANO} if charged and charged != nano_usd else {}
+
+    def _tell(self, refusal: Refusal) -> None:
+        self._span.add_event(names.EVENT_SPANLEDGER_BUDGET_HALT, _refusal(refusal))
+
+
+def in_unit(value: int, unit: str) -> float:
+    """An amount as people read it: USD instead of nano-USD, tokens and calls as they are."""
+    return value / NANO if unit == "USD" else float(value)
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    amounts = {
+        names.SPANLEDGER_BUDGET_LIMIT: refusal.limit,
+        names.SPANLEDGER_BUDGET_SPENT: refusal.committed,
+        names.SPANLEDGER_BUDGET_HELD: refusal.held,
+        names.SPANLEDGER_BUDGET_NEEDED: refusal.needed,
+    }
+    return {
+        names.SPANLEDGER_BUDGET_NAME: refusal.budget,
+        names.SPANLEDGER_BUDGET_KIND: refusal.kind,
+        names.SPANLEDGER_BUDGET_SCOPE_VALUE: refusal.scope_value,
+        names.SPANLEDGER_BUDGET_WINDOW: refusal.window,
+        names.SPANLEDGER_BUDGET_UNIT: refusal.unit,
+        **{name: in_unit(value, refusal.unit) for name, value in amounts.items() if value is not None},
+    }
+
+
+def _warning(warned: Warned) -> dict[str, Any]:
+    return {
+        names.SPANLEDGER_BUDGET_NAME: warned.budget.name,
+        names.SPANLEDGER_BUDGET_SCOPE_VALUE: warned.counter.value,
+        names.SPANLEDGER_BUDGET_WINDOW: warned.counter.window,
+        names.SPANLEDGER_BUDGET_UNIT: warned.budget.unit,
+        names.SPANLEDGER_BUDGET_THRESHOLD: in_unit(warned.threshold, warned.budget.unit),
+    }

@@ -1,0 +1,230 @@
+"""`spanledger budgets`: what stands in the books, and what an operator may do about it."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from spanledger import config
+from spanledger.budget import inline, opening, reading
+from spanledger.budget.listing import Row, rows
+from spanledger.budget.model import Budget, Unit, amount, shown
+from spanledger.budget.store import Counter, Store, StoreError
+from spanledger.cli.table import table
+from spanledger.errors import ConfigError
+
+_FORMATS = ("table", "json")
+
+
+def add(commands: Any) -> None:
+    """Declare the command and what it can do."""
+    own = commands.add_parser("budgets", help="show what was spent, and raise, reset or correct budgets")
+    own.add_argument("--format", choices=_FORMATS, default="table")
+    own.set_defaults(do=_list)
+    actions = own.add_subparsers(dest="action", metavar="ACTION")
+    show = actions.add_parser("show", help="one budget with its holds and its history")
+    show.add_argument("name", help="name of a budget, or a scope value such as a run id")
+    show.add_argument("--format", choices=_FORMATS, default="table")
+    show.set_defaults(do=_show)
+    holds = actions.add_parser("holds", help="what calls under way may still spend")
+    holds.add_argument("--format", choices=_FORMATS, default="table")
+    holds.set_defaults(do=_holds)
+    check = actions.add_parser("check", help="read a file of budgets and say what it means")
+    check.add_argument("file")
+    check.set_defaults(do=_check)
+    _changes(actions)
+
+
+def _changes(actions: Any) -> None:
+    grant = actions.add_parser("raise", help="let a run, a tenant … spend up to a new limit, and end its halt")
+    grant.add_argument("name", help="name of a budget, or a scope value such as a run id")
+    grant.add_argument("--to", required=True, metavar="AMOUNT", help="the new limit: 8, 8USD, 9000tokens")
+    grant.set_defaults(do=_raise)
+    reset = actions.add_parser("reset", help="let the configured limit hold again; what was spent stays spent")
+    reset.add_argument("name")
+    reset.set_defaults(do=_reset)
+    adjust = actions.add_parser("adjust", help="correct what was spent")
+    adjust.add_argument("name")
+    adjust.add_argument("--by", required=True, metavar="AMOUNT", help="-0.25, 1USD: added to what was spent")
+    adjust.set_defaults(do=_adjust)
+    for command in (grant, reset, adjust):
+        command.add_argument("--scope-value", help="whose, where a budget has several")
+        command.add_argument("--reason", default="", required=command is adjust, help="kept in the audit")
+
+
+def _opened() -> tuple[tuple[Budget, ...], Store]:
+    settings = config.strict()
+    budgets = reading.read(settings)
+    return budgets, opening.existing_store(settings.store)
+
+
+def _rows(budgets: Sequence[Budget], store: Store) -> list[Row]:
+    try:
+        return rows(budgets, store)
+    except StoreError as error:
+        raise ConfigError(f"the store cannot be read: {error}") from error
+
+
+def _list(given: argparse.Namespace) -> int:
+    budgets, store = _opened()
+    _print(_rows(budgets, store), given.format)
+    return 0
+
+
+def _print(found: Sequence[Row], format_: str) -> None:
+    if format_ == "json":
+        print(json.dumps([row.as_json() for row in found], indent=2))
+        return
+    heads = ("budget", "whose", "window", "limit", "spent", "held", "remaining", "at the end", "refused")
+    print(table(heads, [_cells(row) for row in found], right=5) if found else "no budgets; see SPANLEDGER_BUDGETS")
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    amounts = (row.limit, row.spent, row.held, row.remaining, row.projected)
+    told = (_amount(row.unit, value) for value in amounts)
+    window = f"{row.window} (halted)" if row.halted else row.window
+    return (row.name, row.scope_value, window, *told, str(row.refused))
+
+
+def _amount(unit: Unit, value: int | None) -> str:
+    if value is None:
+        return "-"
+    return f"${Decimal(value).scaleb(-9):,.6f}" if unit == "USD" else f"{value:,} {unit}"
+
+
+def _matching(name: str, found: Sequence[Row]) -> list[Row]:
+    hits = [row for row in found if name in (row.name, row.scope_value, row.window)]
+    if not hits:
+        known = ", ".join(sorted({row.name for row in found})) or "none"
+        raise ConfigError(f"{name!r} is neither a budget nor a scope value with entries; budgets: {known}")
+    return hits
+
+
+def _one(given: argparse.Namespace) -> tuple[Store, Row]:
+    budgets, store = _opened()
+    hits = _matching(given.name, _rows(budgets, store))
+    if given.scope_value is not None:
+        hits = [row for row in hits if row.scope_value == given.scope_value]
+    if len(hits) != 1:
+        values = ", ".join(sorted(row.scope_value or row.name for row in hits)) or "none"
+        raise ConfigError(f"{given.name!r} is not one counter; choose with --scope-value: {values}")
+    return store, hits[0]
+
+
+def _counter(row: Row) -> Counter:
+    return Counter(row.name, row.scope_value, row.window)
+
+
+def _show(given: argparse.Namespace) -> int:
+    budgets, store = _opened()
+    found = _matching(given.name, _rows(budgets, store))
+    mine = {_counter(row) for row in found}
+    history = [entry for entry in store.audit() if entry.counter in mine]
+    if given.format == "json":
+        told = [
+            {"at": _time(e.at), "action": e.action, "amount": e.amount, "reason": e.reason, "who": e.who}
+            for e in history
+        ]
+        print(json.dumps({"budgets": [row.as_json() for row in found], "history": told}, indent=2))
+        return 0
+    _print(found, "table")
+    for entry in history:
+        value = "" if entry.amount is None else f" {_amount(_unit(found, entry.counter), entry.amount)}"
+        print(f"{_time(entry.at)}  {entry.action}{value}  {entry.who}  {entry.reason}".rstrip())
+    return 0
+
+
+def _unit(found: Sequence[Row], counter: Counter) -> Unit:
+    return next(row.unit for row in found if _counter(row) == counter)
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+
+
+def _holds(given: argparse.Namespace) -> int:
+    budgets, store = _opened()
+    units = {budget.name: budget.unit for budget in budgets}
+    told = [
+        {
+            "id": hold.id,
+            "budget": counter.budget,
+            "scope_value": counter.value,
+            "window": counter.window,
+            "amount": shown(units.get(counter.budget, "USD"), held),
+            "state": hold.state,
+            "expires": _time(hold.expires),
+            "owner": hold.owner,
+        }
+        for hold in store.holds()
+        for counter, held in zip(hold.counters, hold.amounts, strict=True)
+    ]
+    if given.format == "json":
+        print(json.dumps(told, indent=2))
+    elif told:
+        print(table(tuple(told[0]), [tuple(one.values()) for one in told]))
+    else:
+        print("no holds")
+    return 0
+
+
+def _check(given: argparse.Namespace) -> int:
+    from spanledger.budget import file  # noqa: PLC0415 - pydantic and YAML, only here
+
+    for budget in file.load(given.file):
+        whose = f"each {', '.join(budget.scope)}" if budget.scope else "everything together"
+        limit = "no limit" if budget.limit is None else _amount(budget.unit, budget.limit)
+        print(f"{budget.name}: {whose}, {budget.window.kind}, {limit}, {budget.action}")
+    return 0
+
+
+def _signed(text: str, unit: Unit) -> int:
+    """An amount with or without its unit; it may be negative."""
+    sign = -1 if text.startswith("-") else 1
+    bare = text.lstrip("+-")
+    try:
+        return sign * amount(unit, Decimal(bare))
+    except InvalidOperation:
+        found, value = inline.limit(bare)
+        if found != unit:
+            raise ConfigError(f"{text!r} is in {found}, the budget counts {unit}") from None
+        return sign * value
+
+
+def _raise(given: argparse.Namespace) -> int:
+    store, row = _one(given)
+    limit = _signed(given.to, row.unit)
+    if limit < 0:
+        raise ConfigError(f"--to {given.to}: a limit cannot be below 0")
+    store.raise_limit(_counter(row), limit, reason=given.reason, who=_who())
+    return _done(store, row)
+
+
+def _reset(given: argparse.Namespace) -> int:
+    store, row = _one(given)
+    store.reset(_counter(row), reason=given.reason, who=_who())
+    return _done(store, row)
+
+
+def _adjust(given: argparse.Namespace) -> int:
+    store, row = _one(given)
+    store.adjust(_counter(row), _signed(given.by, row.unit), reason=given.reason, who=_who())
+    return _done(store, row)
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a user without a name
+        return "unknown"
+
+
+def _done(store: Store, row: Row) -> int:
+    budgets = reading.read(config.strict())
+    _print([one for one in rows(budgets, store) if _counter(one) == _counter(row)], "table")
+    return 0

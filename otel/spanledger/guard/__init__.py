@@ -1,0 +1,7 @@
+"""Stands between a call and the provider: no attempt leaves without a hold of its worst case on all its budgets."""
+
+from spanledger.guard.guard import Guard, Policy, Warned
+from spanledger.guard.ticket import Ticket
+from spanledger.guard.worst import Asked, Cut
+
+__all__ = ["Asked", "Cut", "Guard", "Policy", "Ticket", "Warned"]

@@ -1,0 +1,194 @@
+"""`spanledger budgets` and `spanledger reconcile`: what an operator sees, and may do."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spanledger.budget import inline
+from spanledger.budget.register import Place, counters
+from spanledger.budget.sqlite import SqliteStore
+from spanledger.cli import main
+
+BUDGETS = "run=5USD;tenant=200tokens;global=1USD"
+Json = Callable[..., Any]
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SqliteStore:
+    """A file of books, named by the environment; one call of run r-1 has settled, another is under way."""
+    path = tmp_path / "books.sqlite"
+    monkeypatch.setenv("SPANLEDGER_STORE", f"sqlite://{path}")
+    monkeypatch.setenv("SPANLEDGER_BUDGETS", BUDGETS)
+    made = SqliteStore(path)
+    places = [
+        Place(budget, counters(budget, value, "r-1", made.now())[0])
+        for budget, value in zip(inline.parse(BUDGETS), ("r-1", "acme", ""), strict=True)
+    ]
+    for hold in ("first", "second"):
+        claims = [place.claim(amount) for place, amount in zip(places, (2_500_000_000, 90, 400_000_000), strict=True)]
+        assert made.reserve(hold, claims, 600) is None
+        if hold == "first":
+            made.settle(hold, claims, (2_000_000_001, 60, 250_000_000))
+    return made
+
+
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str]) -> Json:
+    """What a command prints, as JSON."""
+
+    def run(*argv: str) -> Any:
+        assert main([*argv, "--format", "json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_every_budget_is_listed_with_exact_amounts(store: SqliteStore, told: Json) -> None:
+    run, tenant, everything = told("budgets")
+    assert run == {
+        "name": "run/run",
+        "scope_value": "r-1",
+        "window": "r-1",
+        "unit": "USD",
+        "limit": "5.000000000",
+        "spent": "2.000000001",
+        "held": "2.500000000",
+        "remaining": "0.499999999",
+        "refused": 0,
+        "halted": False,
+        "projected": None,
+    }
+    assert (tenant["scope_value"], tenant["spent"], tenant["held"], tenant["remaining"]) == ("acme", 60, 90, 50)
+    assert (everything["scope_value"], everything["remaining"]) == ("", "0.350000000")
+
+
+def test_a_global_budget_is_there_before_its_first_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Json
+) -> None:
+    monkeypatch.setenv("SPANLEDGER_STORE", f"sqlite://{tmp_path}/new.sqlite")
+    monkeypatch.setenv("SPANLEDGER_BUDGETS", "global=1USD;run=1USD")
+    (only,) = told("budgets")
+    assert (only["name"], only["scope_value"], only["spent"], only["remaining"]) == (
+        "global/total",
+        "",
+        "0.000000000",
+        "1.000000000",
+    )
+
+
+def test_who_asks_for_nothing_gets_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert main(["budgets"]) == 0
+    assert "no budgets" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_limit_is_raised_by_the_id_of_a_run_and_set_back(
+    store: SqliteStore, told: Json, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["budgets", "raise", "r-1", "--to", "8", "--reason", "a customer waits"]) == 0
+    capsys.readouterr()
+    assert told("budgets")[0]["limit"] == "8.000000000"
+    assert main(["budgets", "reset", "run/run"]) == 0
+    capsys.readouterr()
+    assert told("budgets")[0]["limit"] == "5.000000000"
+    history = told("budgets", "show", "r-1")["history"]
+    assert [(entry["action"], entry["amount"], entry["reason"]) for entry in history] == [
+        ("raise", 8_000_000_000, "a customer waits"),
+        ("reset", None, ""),
+    ]
+
+
+def test_what_was_spent_is_corrected_with_a_reason(
+    store: SqliteStore, told: Json, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["budgets", "adjust", "global/total", "--by", "-0.05", "--reason", "credited"]) == 0
+    capsys.readouterr()
+    assert told("budgets")[2]["spent"] == "0.200000000"
+
+
+def test_holds_are_listed_with_their_owners(store: SqliteStore, told: Json) -> None:
+    found = told("budgets", "holds")
+    assert [(hold["budget"], hold["amount"], hold["state"]) for hold in found] == [
+        ("run/run", "2.500000000", "open"),
+        ("tenant/total", "90", "open"),
+        ("global/total", "0.400000000", "open"),
+    ]
+
+
+def test_the_table_shows_money_as_people_read_it(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["budgets"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == [
+        "budget", "whose", "window", "limit", "spent", "held", "remaining", "at", "the", "end", "refused"
+    ]  # fmt: skip
+    assert "$2.000000" in lines[1]
+    assert "60 tokens" in lines[2]
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["raise", "nobody", "--to", "8"], "neither a budget nor a scope value with entries; budgets: global/total"),
+        (["raise", "r-1", "--to", "much"], "'much' is no amount"),
+        (["raise", "r-1", "--to", "8tokens"], "is in tokens, the budget counts USD"),
+        (["raise", "r-1", "--to", "-8"], "a limit cannot be below 0"),
+        (["check", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
+    ],
+)
+def test_a_mistake_is_named_and_ends_with_2(
+    store: SqliteStore, argv: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["budgets", *argv]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_file_of_budgets_is_checked_and_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "budgets.yaml"
+    path.write_text("budgets:\n  - {scope: tenant, window: day, limit: 10USD, action: pause}\n  - {limit: 50calls}\n")
+    assert main(["budgets", "check", str(path)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "tenant/day: each tenant, day, $10.000000, pause",
+        "global/total: everything together, total, 50 calls, halt",
+    ]
+
+
+def test_books_that_agree_are_reconciled(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["reconcile"]) == 0
+    assert capsys.readouterr().out == "3 counters agree with their journal\n"
+
+
+def test_a_counter_that_was_tampered_with_is_a_gap(
+    store: SqliteStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.close()
+    with sqlite3.connect(tmp_path / "books.sqlite") as connection:
+        changed = connection.execute("UPDATE counters SET committed = committed - 7 WHERE committed > 1000000000")
+        assert changed.rowcount == 1
+    assert main(["reconcile", "--format", "json"]) == 1
+    assert json.loads(capsys.readouterr().out)["gaps"] == [
+        {
+            "budget": "run/run",
+            "scope_value": "r-1",
+            "window": "r-1",
+            "figure": "committed",
+            "counted": "1.999999994",
+            "journal": "2.000000001",
+        }
+    ]
+
+
+def test_books_that_cannot_be_read_leave_the_question_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "books.sqlite"
+    path.write_text("this is no database, and long enough to be seen as none" * 100)
+    monkeypatch.setenv("SPANLEDGER_STORE", f"sqlite://{path}")
+    assert main(["reconcile"]) == 2
+    assert "the store cannot be read" in capsys.readouterr().err
