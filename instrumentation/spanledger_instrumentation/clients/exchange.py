@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 
 from spanledger.admission import UNCUT, Cut
 from spanledger.bound import Bound
-from spanledger.call import NOTHING, Answer, Call, Calls, Request
+from spanledger.call import Call, Calls
 from spanledger.errors import contained, type_name
+from spanledger.messages import NOTHING, Answer, Request
 from spanledger.semconv import names
 from spanledger.stream import BodyReader, BodyTap, Tap, tap_response
 from spanledger_instrumentation.clients.answers import ProviderError

@@ -79,7 +79,7 @@ class AiohttpWire(Adapter):
                 response.content = self._readers.TappedReader(response.content, tap)
                 self.calls.streams.add(tap)
                 self.calls.afterwards.ready()
-                finalize(response, self.calls.afterwards.put, tap.closed).atexit = False
+                finalize(response, tap.abandoned, self.calls.afterwards).atexit = False
                 exchange.hand_over()
 
     async def _looked_at(self, response: Any) -> bytes:

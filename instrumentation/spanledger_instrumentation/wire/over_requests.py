@@ -106,7 +106,7 @@ def _tap(response: Any, tap: Tap, calls: Calls) -> None:
     response.raw = _Tapped(response.raw, tap)
     calls.streams.add(tap)
     calls.afterwards.ready()
-    finalize(response, calls.afterwards.put, tap.closed).atexit = False
+    finalize(response, tap.abandoned, calls.afterwards).atexit = False
 
 
 class _Tapped(_Proxy):

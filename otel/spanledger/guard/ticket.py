@@ -169,8 +169,8 @@ class Ticket:
         budget = place.budget
         if budget.unit == "calls":
             return 1
-        if usage is None or (usage.estimated and budget.abandoned == "hold"):
-            return held
+        if usage is None or (usage.estimated and (usage.suspect or budget.abandoned == "hold")):
+            return held  # suspect: what the provider told is more than the model can use
         found = usage.total if budget.unit == "tokens" else nano_usd
         if found is None:
             return held

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Span, SpanProcessor
 from opentelemetry.trace import SpanKind
@@ -26,13 +25,12 @@ class Enforce(Stage):
         """Place the span, then pass it on."""
         with contained("pipeline"):
             self._place(span, parent_context)
-        super().on_start(span, parent_context)
+        self.pass_start(span, parent_context)
 
     def _place(self, span: Span, parent_context: Context | None) -> None:
-        own = span.get_span_context()
-        parent = trace.get_current_span(parent_context).get_span_context()
+        own, parent = span.get_span_context(), span.parent
         payer = scope.current(parent_context)
         run = None
         if span.kind in _ENTRIES:
             run = payer.run or f"{own.trace_id:032x}-{own.span_id:016x}"
-        self._lineage.opened(own.span_id, parent.span_id if parent.is_valid else None, run, payer)
+        self._lineage.opened(own.span_id, parent.span_id if parent is not None else None, run, payer)

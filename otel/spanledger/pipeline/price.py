@@ -45,7 +45,7 @@ class Price(Stage):
             with contained("pipeline"):
                 settled = span if self._content else without_content(span, maker)
                 settled = self._foreign(settled, plain(settled.attributes))
-        super().on_end(settled)
+        self.pass_end(settled)
 
     def _foreign(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> ReadableSpan:
         claimed = claim(span, attributes, self._lineage)
