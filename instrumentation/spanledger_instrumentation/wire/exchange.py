@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
-from spanledger.call import NOTHING, Answer, Calls
+from spanledger.call import Calls
+from spanledger.messages import NOTHING, Answer
 from spanledger.stream import Tap
 from spanledger_instrumentation.wire.reading import Head, Reading
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
-from spanledger.call import Request
+from spanledger.messages import Request
 from spanledger.semconv import names
 from spanledger.stream import BodyReader, BodyTap, Ends, EventTap, Tap
 from spanledger_instrumentation.anthropic import content as anthropic_content
