@@ -31,6 +31,8 @@ from spanledger.reckoning import believable, error_attributes, first_line, price
 from spanledger.semconv import names
 
 SCOPE_NAME = "spanledger"
+#: The call whose requests are being made in a context.
+_CLAIM = context.create_key("spanledger-claim")
 
 
 #: Operations that no provider charges for.
@@ -152,8 +154,12 @@ class Call:
         self.request = replace(self.request, model=model)
 
     def active(self) -> scope.Held:
-        """Make the span current while requests are under way; our baggage, no provider's business, is gone there."""
-        return scope.Held(trace.set_span_in_context(self.span, scope.without_baggage(self._context)))
+        """Make the span current while requests are under way; our baggage, no provider's business, is gone there.
+
+        Requests made there are claimed: adapters of whatever lies below leave them alone.
+        """
+        inner = trace.set_span_in_context(self.span, scope.without_baggage(self._context))
+        return scope.Held(context.set_value(_CLAIM, self, inner))
 
     @property
     def calls(self) -> Calls:
@@ -268,3 +274,9 @@ class Call:
             remaining_tokens=self._limits.get(names.SPANLEDGER_RATELIMIT_REMAINING_TOKENS),
             response_id=answer.attributes.get(names.GEN_AI_RESPONSE_ID),
         )
+
+
+def claimed() -> bool:
+    """Whether a call under way here meters the requests that are made here."""
+    call = context.get_value(_CLAIM)
+    return isinstance(call, Call) and not call.ended

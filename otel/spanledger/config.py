@@ -66,6 +66,20 @@ def _text(text: str) -> str:
     return text
 
 
+def _hosts(text: str) -> tuple[tuple[str, str | None], ...]:
+    """Pairs of host and provider; None where the host is to be left alone."""
+    found: list[tuple[str, str | None]] = []
+    for entry in filter(None, (part.strip() for part in text.replace(";", ",").split(","))):
+        host, equals, provider = (side.strip() for side in entry.lower().partition("="))
+        if host.startswith("-") and len(host) > 1 and not equals:
+            found.append((host[1:], None))
+        elif host and provider and "/" not in host and not host.startswith("-"):
+            found.append((host, provider))
+        else:
+            raise ValueError("must be host=provider or -host, separated by commas")
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One row of the table: environment variable, field of `Settings`, parser, and what it means."""
@@ -125,6 +139,13 @@ TABLE = (
         "What happens to model calls that no adapter has claimed: `meter`, `warn`, `deny` or `off`.",
     ),
     Setting(
+        "SPANLEDGER_WIRE_HOSTS",
+        "wire_hosts",
+        _hosts,
+        "Who answers at a host (with or without port; `.example.com` for all below), for calls that no adapter has "
+        "claimed: `host=provider`, or `-host` to leave it alone (a gateway that meters itself), separated by commas.",
+    ),
+    Setting(
         "SPANLEDGER_COVERED",
         "covered",
         one_of("move", "keep"),
@@ -156,6 +177,7 @@ class Settings:
     hold_ttl: float = 600.0
     lease: str = "auto"
     wire: str = "meter"
+    wire_hosts: tuple[tuple[str, str | None], ...] | None = None
     covered: str = "move"
     trust: str = "off"
     tracking: bool = True

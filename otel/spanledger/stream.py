@@ -85,12 +85,17 @@ class Reader(Protocol):
 class EventReader(Reader, Protocol):
     """Of an answer that comes as server-sent events. One that knows its quiet events has them as `quiet`."""
 
-    #: The reader changes what passes, so an event is held back until it is complete.
-    edits: bool
-    #: Usage and end of the answer have been seen; what follows adds nothing.
-    final: bool
-    #: The provider reported an error within the stream.
-    error: BaseException | None
+    @property
+    def edits(self) -> bool:
+        """The reader changes what passes, so an event is held back until it is complete."""
+
+    @property
+    def final(self) -> bool:
+        """Usage and end of the answer have been seen; what follows adds nothing."""
+
+    @property
+    def error(self) -> BaseException | None:
+        """The provider reported an error within the stream."""
 
     def event(self, raw: bytes) -> bytes:
         """Take in one event with its closing blank line; return what the app is to see of it."""
