@@ -11,15 +11,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import NoReturn
 
-from spanledger.errors import BudgetExceeded
-
-
-class Refused(BaseException):
-    """A refusal on its way to the door. No app ever sees it."""
-
-    def __init__(self, error: BudgetExceeded) -> None:
-        super().__init__(str(error))
-        self.error = error
+from spanledger.errors import BudgetExceeded, Refusal, Refused
 
 
 class Door:
@@ -41,19 +33,20 @@ class Door:
         if _DOOR.get() is self:  # a coroutine closed by somebody else leaves in a foreign context
             _DOOR.set(self._outer)
         if isinstance(error, Refused) and not (self._outer is not None and self._outer.open):
-            raise error.error from None
+            raise BudgetExceeded(error.refusal) from None
 
 
 _DOOR: ContextVar[Door | None] = ContextVar("spanledger_door", default=None)
 
 
-def refuse(error: BudgetExceeded) -> NoReturn:
+def refuse(refusal: Refusal) -> NoReturn:
     """Refuse a call that is about to be sent.
 
     Raises:
-        BudgetExceeded: To the app, from here or from the door above.
+        BudgetExceeded: To the app, or to whoever is above a client's retry loop.
+        Refused: To the door above.
     """
     door = _DOOR.get()
     if door is not None and door.open:
-        raise Refused(error)
-    raise error
+        raise Refused(refusal) from None
+    raise BudgetExceeded(refusal) from None

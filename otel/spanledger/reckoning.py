@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from spanledger import scope
-from spanledger.errors import BudgetExceeded
+from spanledger.errors import BudgetExceeded, Refused
 from spanledger.messages import Answer, Request
 from spanledger.pricing import Price, PriceBook
 from spanledger.semconv import names
@@ -80,7 +80,7 @@ def error_attributes(error: BaseException, error_type: str) -> dict[str, Any]:
     status = getattr(error, "status_code", None)
     if isinstance(status, int):
         found[names.HTTP_RESPONSE_STATUS_CODE] = status
-    if isinstance(error, BudgetExceeded):
+    if isinstance(error, (BudgetExceeded, Refused)):
         found[names.SPANLEDGER_BUDGET_NAME] = error.refusal.budget
         found[names.SPANLEDGER_BUDGET_KIND] = error.refusal.kind
     return found

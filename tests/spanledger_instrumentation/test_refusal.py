@@ -7,17 +7,17 @@ import contextvars
 import pytest
 
 from spanledger import BudgetExceeded
-from spanledger.errors import Refusal
-from spanledger_instrumentation.refusal import Door, Refused, refuse
+from spanledger.errors import Refusal, Refused
+from spanledger_instrumentation.refusal import Door, refuse
 
-ERROR = BudgetExceeded(Refusal("run/run", "exhausted"))
+REFUSAL = Refusal("run/run", "exhausted")
 
 
 def retrying(times: int = 3) -> int:
     """A library that retries whatever fails; returns how often it tried."""
     for number in range(1, times + 1):
         try:
-            refuse(ERROR)
+            refuse(REFUSAL)
         except Exception:  # noqa: BLE001  as such libraries do
             tried = number
     return tried
@@ -25,15 +25,15 @@ def retrying(times: int = 3) -> int:
 
 def test_an_app_that_stands_right_above_catches_what_was_refused() -> None:
     with pytest.raises(BudgetExceeded) as refused:
-        refuse(ERROR)
-    assert refused.value is ERROR
+        refuse(REFUSAL)
+    assert refused.value.refusal is REFUSAL
 
 
 def test_a_library_behind_a_door_does_not_get_to_retry() -> None:
     assert retrying() == 3
     with pytest.raises(BudgetExceeded) as refused, Door():
         retrying()
-    assert refused.value is ERROR
+    assert refused.value.refusal is REFUSAL
     assert refused.value.__cause__ is None
 
 
@@ -56,9 +56,9 @@ def test_what_outlives_a_door_gets_what_it_can_catch() -> None:
     with Door():
         kept = contextvars.copy_context()
         with pytest.raises(Refused):
-            kept.run(refuse, ERROR)
+            kept.run(refuse, REFUSAL)
     with pytest.raises(BudgetExceeded):
-        kept.run(refuse, ERROR)
+        kept.run(refuse, REFUSAL)
 
 
 def test_other_errors_pass_a_door_as_they_are() -> None:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
+from spanledger.bound import Bound
 from spanledger.call import Calls
+from spanledger.errors import BudgetExceeded, Refusal, Refused, contained
 from spanledger.messages import NOTHING, Answer
 from spanledger.stream import Tap
+from spanledger_instrumentation.clients.billing import billed, billed_status
+from spanledger_instrumentation.refusal import refuse
 from spanledger_instrumentation.wire.reading import Head, Reading
 
 _OPTION = re.compile(rb"stream_options|include_usage", re.IGNORECASE)
-_ASKING = b'{"stream_options":{"include_usage":true},'
+_OPTIONS = {"stream_options": {"include_usage": True}}
 
 
 class StatusError(Exception):
@@ -34,15 +39,71 @@ def with_usage(body: Mapping[str, Any]) -> dict[str, Any]:
 class Exchange:
     """Holds a call together with what its answer is read by. Entered for as long as the request is being made.
 
-    `asks`: the request is sent with `stream_options.include_usage`. It also is what a tap tells, because a body that
-    comes at once has no first chunk.
+    `asks`: the request is sent with `stream_options.include_usage`. `sent` are the bytes of its body, None where nobody
+    knows; `may_alter`: another body may be sent in its place. It also is what a tap tells, because a body that comes at
+    once has no first chunk.
     """
 
-    def __init__(self, calls: Calls, reading: Reading, *, asks: bool) -> None:
+    def __init__(
+        self, calls: Calls, reading: Reading, *, asks: bool, sent: int | None = None, may_alter: bool = False
+    ) -> None:
         self.call = calls.start(reading.request())
         self.asks = asks
         self._reading = reading
+        self._sent = sent
+        self._may_alter = may_alter
+        self._cap: dict[str, int] = {}
         self._handed_over = False
+
+    def prepare(self) -> None:
+        """Let the budgets put a cap on the output, where they want one and it can be put into the body.
+
+        Raises:
+            BudgetExceeded: A budget wants a cap of the app's own. `Refused` below a door.
+        """
+        field, admission = self._reading.cap_field, self.call.admission
+        if admission is None or field is None or not self._may_alter:
+            return
+        try:
+            cut = admission.cut(self._bound())
+        except Refused as refused:
+            self._refused(refused.refusal)
+        if cut.output is not None:
+            self._cap = {field: cut.output}
+
+    def admission(self) -> Iterator[float]:
+        """Leave from the budgets for an attempt; yields seconds to sleep while it is not given and there is hope.
+
+        Raises:
+            BudgetExceeded: There is no room. `Refused` below a door.
+        """
+        admission = self.call.admission
+        if admission is None:
+            return
+        try:
+            yield from admission.admit(self._bound())
+        except Refused as refused:
+            self._refused(refused.refusal)
+
+    def _refused(self, refusal: Refusal) -> NoReturn:
+        self.call.fail(BudgetExceeded(refusal))
+        refuse(refusal)
+
+    def _bound(self) -> Bound:
+        """The worst case; where we fail to read it, one that only limits of the model bound."""
+        with contained("wire"):
+            found = self._reading.bound(self._sent)
+            return replace(found, output=next(iter(self._cap.values()))) if self._cap else found
+        return Bound(None, None, passes=None)
+
+    @property
+    def alters(self) -> bool:
+        """Whether the request is sent with another body than the app's."""
+        return self.asks or bool(self._cap)
+
+    def _attempt_over(self, *, may_be_billed: bool) -> None:
+        if self.call.admission is not None:
+            self.call.admission.attempt_over(billed=may_be_billed)
 
     @property
     def ended(self) -> bool:
@@ -75,6 +136,8 @@ class Exchange:
         self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
     ) -> None:
         self._active.release()
+        if error is not None and not self._handed_over:
+            self._attempt_over(may_be_billed=billed(error))
         if isinstance(error, Exception):
             self.call.fail(error)
         elif error is not None:
@@ -83,10 +146,17 @@ class Exchange:
             self.call.succeed(NOTHING)
 
     def asking(self, body: bytes | str) -> bytes:
-        """The body with the request for usage; all else stays byte for byte where the app gave no stream options."""
+        """The body with what is added to it; all else stays byte for byte where the app gave no stream options."""
         raw = body.encode() if isinstance(body, str) else body
         said = self._reading.asked.body
-        return json.dumps(with_usage(said)).encode() if "stream_options" in said else _ASKING + raw.lstrip()[1:]
+        if self.asks and "stream_options" in said:
+            return json.dumps({**with_usage(said), **self._cap}).encode()
+        added = {**(_OPTIONS if self.asks else {}), **self._cap}
+        return json.dumps(added, separators=(",", ":")).encode()[:-1] + b"," + raw.lstrip()[1:]
+
+    def altered(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The same for a body that is yet to be written as JSON."""
+        return {**(with_usage(body) if self.asks else body), **self._cap}
 
     def may_reject(self, status: int) -> bool:
         """Whether an answer may be about the option that we added, so that its body is to be looked at."""
@@ -100,6 +170,7 @@ class Exchange:
         if body is not None and _OPTION.search(body) is None:
             return False
         self.asks = False
+        self._attempt_over(may_be_billed=False)
         return True
 
     def tap(self, status: int, headers: Iterable[tuple[str, str]]) -> Tap | None:
@@ -108,6 +179,7 @@ class Exchange:
         if self._reading.limits is not None:
             self.call.limits(self._reading.limits.read(head))
         if status >= 300:
+            self._attempt_over(may_be_billed=billed_status(status))
             self.call.fail(StatusError(status))
             return None
         return self._reading.tap(self, head, usage_asked=self.asks)

@@ -9,6 +9,7 @@ from opentelemetry import trace
 
 from spanledger.call import Calls, claimed
 from spanledger.errors import BudgetExceeded, Refusal, contained, log
+from spanledger_instrumentation.clients.sizes import sent
 from spanledger_instrumentation.refusal import refuse
 from spanledger_instrumentation.wire.exchange import Exchange
 from spanledger_instrumentation.wire.hosts import Hosts
@@ -47,7 +48,7 @@ class Gate:
     def begin(self, found: Route, host: str, port: int | None, body: object, *, may_ask: bool) -> Exchange | None:
         """The exchange for a request that asks a model to work; None if it does not, or cannot be understood.
 
-        `may_ask`: the body can be replaced by one that asks for usage.
+        `may_ask`: the body can be replaced by one that asks for usage, or caps the output.
 
         Raises:
             BudgetExceeded: Calls that no SDK adapter has claimed are refused. Nothing was sent.
@@ -62,7 +63,7 @@ class Gate:
             if self._mode == "warn":
                 self._warn(host)
             asks = may_ask and read.takes_usage_option and (host, port) not in self._without_usage
-            return Exchange(self.calls, read, asks=asks)
+            return Exchange(self.calls, read, asks=asks, sent=sent(body), may_alter=may_ask)
         return None
 
     def refuses_usage_option(self, host: str, port: int | None) -> None:
@@ -77,6 +78,6 @@ class Gate:
     @staticmethod
     def _refuse(exchange: Exchange) -> NoReturn:
         """A refused call is a span too."""
-        error = BudgetExceeded(Refusal("SPANLEDGER_WIRE=deny", "misconfigured"))
-        exchange.fail(error)
-        refuse(error)
+        refusal = Refusal("SPANLEDGER_WIRE=deny", "misconfigured", detail="the call passes no SDK that is metered")
+        exchange.fail(BudgetExceeded(refusal))
+        refuse(refusal)

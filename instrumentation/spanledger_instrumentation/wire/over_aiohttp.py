@@ -10,7 +10,8 @@ from weakref import finalize
 
 from spanledger.errors import contained
 from spanledger_instrumentation.adapter import Adapter
-from spanledger_instrumentation.wire.exchange import Exchange, with_usage
+from spanledger_instrumentation.waiting import wait_async
+from spanledger_instrumentation.wire.exchange import Exchange
 from spanledger_instrumentation.wire.gate import Gate, sealed
 
 _Send = Callable[..., Awaitable[Any]]
@@ -54,6 +55,8 @@ class AiohttpWire(Adapter):
         if exchange is None:
             return await wrapped(*args, **kwargs)
         with exchange:
+            exchange.prepare()
+            await wait_async(exchange.admission())
             try:
                 response = await wrapped(*args, **_asking(exchange, kwargs))
                 again = exchange.may_reject(response.status) and exchange.rejected(await self._looked_at(response))
@@ -62,7 +65,8 @@ class AiohttpWire(Adapter):
                     raise
                 again = exchange.rejected(None)  # the session raises for a status, and the body is gone with it
             if again:
-                response = await wrapped(*args, **kwargs)
+                await wait_async(exchange.admission())
+                response = await wrapped(*args, **_asking(exchange, kwargs))
                 self._learn(session, args, response)
             self._received(exchange, response)
         return response
@@ -106,10 +110,10 @@ def _headers(session: Any, kwargs: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _asking(exchange: Exchange, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of the request as it is sent: the app's own, or with a body that asks for usage."""
-    if not exchange.asks:
+    """The arguments of the request as it is sent: the app's own, or with a body with what we add."""
+    if not exchange.alters:
         return kwargs
     given = kwargs.get("json")
     if isinstance(given, Mapping):
-        return {**kwargs, "json": with_usage(given)}
+        return {**kwargs, "json": exchange.altered(given)}
     return {**kwargs, "data": exchange.asking(kwargs["data"])}

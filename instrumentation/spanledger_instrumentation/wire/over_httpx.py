@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from spanledger.errors import contained
 from spanledger.stream import tap_response
 from spanledger_instrumentation.adapter import Adapter
+from spanledger_instrumentation.waiting import wait, wait_async
 from spanledger_instrumentation.wire.exchange import Exchange
 from spanledger_instrumentation.wire.gate import Gate, sealed
 from spanledger_instrumentation.wire.paths import Route
@@ -57,12 +58,15 @@ class HttpxWire(Adapter):
             return wrapped(*args, **kwargs)
         request = kwargs.pop("request", found[1])
         with exchange:
+            exchange.prepare()
+            wait(exchange.admission())
             response = wrapped(_asking(request, exchange), **kwargs)
             if exchange.may_reject(response.status_code):
                 if not response.is_stream_consumed:
                     self._put_back(response, b"".join(response.iter_raw()))
                 if exchange.rejected(_content(response)):
-                    response = wrapped(request, **kwargs)
+                    wait(exchange.admission())
+                    response = wrapped(_asking(request, exchange), **kwargs)
                     self._learn(request, response)
             self._received(exchange, response)
         return response
@@ -82,12 +86,15 @@ class HttpxWire(Adapter):
             return await wrapped(*args, **kwargs)
         request = kwargs.pop("request", found[1])
         with exchange:
+            exchange.prepare()
+            await wait_async(exchange.admission())
             response = await wrapped(_asking(request, exchange), **kwargs)
             if exchange.may_reject(response.status_code):
                 if not response.is_stream_consumed:
                     self._put_back(response, b"".join([piece async for piece in response.aiter_raw()]))
                 if exchange.rejected(_content(response)):
-                    response = await wrapped(request, **kwargs)
+                    await wait_async(exchange.admission())
+                    response = await wrapped(_asking(request, exchange), **kwargs)
                     self._learn(request, response)
             self._received(exchange, response)
         return response
@@ -116,8 +123,8 @@ class Httpx2Wire(HttpxWire):
 
 
 def _asking(request: Any, exchange: Exchange) -> Any:
-    """The request as it is sent: the app's own, or a copy that asks for usage."""
-    if not exchange.asks:
+    """The request as it is sent: the app's own, or a copy with what we add."""
+    if not exchange.alters:
         return request
     content = exchange.asking(request.content)
     headers = request.headers.copy()

@@ -14,6 +14,7 @@ from spanledger.call import Calls
 from spanledger.errors import contained
 from spanledger.stream import Tap
 from spanledger_instrumentation.adapter import Adapter
+from spanledger_instrumentation.waiting import wait
 from spanledger_instrumentation.wire.exchange import Exchange
 from spanledger_instrumentation.wire.gate import Gate, sealed
 from spanledger_instrumentation.wire.paths import Route
@@ -54,9 +55,12 @@ class RequestsWire(Adapter):
             return wrapped(*args, **kwargs)
         kwargs.pop("request", None)
         with exchange:
+            exchange.prepare()
+            wait(exchange.admission())
             response = wrapped(_asking(request, exchange), **kwargs)
             if exchange.may_reject(response.status_code) and exchange.rejected(_content(response)):
-                response = wrapped(request, **kwargs)
+                wait(exchange.admission())
+                response = wrapped(_asking(request, exchange), **kwargs)
                 if response.status_code < 300:
                     url = urlsplit(request.url)
                     self._gate.refuses_usage_option(url.hostname or "", url.port)
@@ -72,8 +76,8 @@ class RequestsWire(Adapter):
 
 
 def _asking(request: Any, exchange: Exchange) -> Any:
-    """The request as it is sent: the app's own, or a copy that asks for usage."""
-    if not exchange.asks:
+    """The request as it is sent: the app's own, or a copy with what we add."""
+    if not exchange.alters:
         return request
     copy = request.copy()
     copy.body = exchange.asking(request.body)

@@ -6,16 +6,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
+from spanledger.bound import Bound
 from spanledger.messages import Request
 from spanledger.semconv import names
 from spanledger.stream import BodyReader, BodyTap, Ends, EventTap, Tap
 from spanledger_instrumentation.anthropic import content as anthropic_content
 from spanledger_instrumentation.anthropic import request as anthropic
 from spanledger_instrumentation.anthropic.answer import PlainReader as AnthropicReader
+from spanledger_instrumentation.anthropic.bound import bound as anthropic_bound
 from spanledger_instrumentation.anthropic.events import MessageEvents
 from spanledger_instrumentation.anthropic.exchange import MessageExchange
 from spanledger_instrumentation.clients.limits import RateLimits
 from spanledger_instrumentation.dialects import DIALECTS, Dialect, PlainReader, StreamReader
+from spanledger_instrumentation.dialects.bound import bound as dialect_bound
+from spanledger_instrumentation.openai import bound as openai_bound
 from spanledger_instrumentation.openai import content as openai_content
 from spanledger_instrumentation.openai import request as openai
 from spanledger_instrumentation.openai.answer import PlainReader as OpenAIReader
@@ -63,6 +67,15 @@ class Reading:
         """The facts of the request."""
         raise NotImplementedError
 
+    def bound(self, size: int | None) -> Bound:
+        """The worst case of the request, whose body has so many bytes."""
+        raise NotImplementedError
+
+    @property
+    def cap_field(self) -> str | None:
+        """The field of the body that caps the output, None where it is not at the top."""
+        return None
+
     def plain(self, head: Head | None = None) -> BodyReader:
         """A reader of the whole answer."""
         raise NotImplementedError
@@ -108,6 +121,15 @@ class OpenAI(Reading):
             return replace(made, attributes={**made.attributes, **openai_content.asked(self.asked.body)})
         return made
 
+    def bound(self, size: int | None) -> Bound:
+        """As the client's own adapter has it."""
+        return openai_bound.bound(self._api, self.asked.body, size if self.asked.body else None)
+
+    @property
+    def cap_field(self) -> str | None:
+        """As the client's own adapter has it."""
+        return openai_bound.CAPS.get(self._api)
+
     def plain(self, head: Head | None = None) -> BodyReader:  # noqa: ARG002  its headers tell nothing
         """As the client's own adapter has it."""
         return OpenAIReader(self._api, self.asked.body, capture=self.capture)
@@ -133,6 +155,10 @@ class Anthropic(Reading):
         if self.capture:
             return replace(made, attributes={**made.attributes, **anthropic_content.asked(self.asked.body)})
         return made
+
+    def bound(self, size: int | None) -> Bound:
+        """As the client's own adapter has it."""
+        return anthropic_bound(self.asked.body, size if self.asked.body else None)
 
     def plain(self, head: Head | None = None) -> BodyReader:  # noqa: ARG002  its headers tell nothing
         """As the client's own adapter has it."""
@@ -163,6 +189,10 @@ class Other(Reading):
         return Request(
             operation, asked.provider, asked.model, asked.host, asked.port, asked.stream, attributes=attributes
         )
+
+    def bound(self, size: int | None) -> Bound:
+        """By the fields that the dialects have for what is not text."""
+        return dialect_bound(self._dialect, self.asked.route.operation, self.asked.body, size)
 
     def plain(self, head: Head | None = None) -> BodyReader:
         """Some tell tokens in the headers."""
