@@ -24,6 +24,7 @@ from spanledger.config import Settings
 from spanledger.semconv import names
 from spanledger_instrumentation.anthropic import AnthropicAdapter
 from spanledger_instrumentation.openai import OpenAIAdapter
+from spanledger_instrumentation.refusal import Door
 from spanledger_instrumentation.wire import WireAdapter
 
 NANO = 10**9
@@ -282,3 +283,16 @@ def test_a_request_on_the_wire_without_a_cap_gets_one(way: Way, provider: Provid
         "max_completion_tokens": cap,
         "stream_options": {"include_usage": True},
     }
+
+
+def test_below_a_door_the_refusal_of_a_client_passes_what_retries_and_its_span_says_the_same(
+    client: openai.OpenAI,
+) -> None:
+    with budgeted("global=0USD") as made:
+        with pytest.raises(BudgetExceeded), Door():
+            try:
+                client.chat.completions.create(model=MODEL, messages=said())
+            except Exception:  # noqa: BLE001  as such libraries do
+                pytest.fail("the library could have retried")
+        assert made.attributes[names.ERROR_TYPE] == "spanledger.BudgetExceeded"
+        assert names.GEN_AI_USAGE_INPUT_TOKENS not in made.attributes
