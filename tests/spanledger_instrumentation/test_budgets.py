@@ -288,11 +288,14 @@ def test_a_request_on_the_wire_without_a_cap_gets_one(way: Way, provider: Provid
 def test_below_a_door_the_refusal_of_a_client_passes_what_retries_and_its_span_says_the_same(
     client: openai.OpenAI,
 ) -> None:
+    def retrying() -> None:
+        try:
+            client.chat.completions.create(model=MODEL, messages=said())
+        except Exception:  # noqa: BLE001  as such libraries do
+            pytest.fail("the library could have retried")
+
     with budgeted("global=0USD") as made:
         with pytest.raises(BudgetExceeded), Door():
-            try:
-                client.chat.completions.create(model=MODEL, messages=said())
-            except Exception:  # noqa: BLE001  as such libraries do
-                pytest.fail("the library could have retried")
+            retrying()
         assert made.attributes[names.ERROR_TYPE] == "spanledger.BudgetExceeded"
         assert names.GEN_AI_USAGE_INPUT_TOKENS not in made.attributes
