@@ -48,7 +48,7 @@ def _path(url: str, rest: str) -> Path:
         raise ConfigError(
             f"SPANLEDGER_STORE: {url!r} names a host; an absolute path takes three slashes: sqlite:///path"
         )
-    path = Path(rest.removeprefix("//")).expanduser()
+    path = Path("/" + rest.lstrip("/") if rest.startswith("/") else rest).expanduser()
     if rest.endswith("/") or not path.name:
         raise ConfigError(f"SPANLEDGER_STORE: {url!r} names no file; give sqlite:///absolute/path/of.sqlite")
     return path.absolute()

@@ -20,6 +20,7 @@ def test_memory_is_a_store_of_this_process() -> None:
     ("url", "path"),
     [
         ("sqlite:///{here}/b.sqlite", "{here}/b.sqlite"),
+        ("sqlite:////{here}/b.sqlite", "{here}/b.sqlite"),
         ("sqlite:{here}/b.sqlite", "{here}/b.sqlite"),
         ("sqlite:b.sqlite", "{here}/b.sqlite"),
         ("sqlite:sub/100%25.sqlite", "{here}/sub/100%25.sqlite"),
