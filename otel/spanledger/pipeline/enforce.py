@@ -9,6 +9,7 @@ from opentelemetry.trace import SpanKind
 from spanledger import scope
 from spanledger.errors import contained
 from spanledger.lineage import Lineage
+from spanledger.pipeline.second_line import SecondLine
 from spanledger.pipeline.stage import Stage
 
 _ENTRIES = (SpanKind.SERVER, SpanKind.CONSUMER)
@@ -17,13 +18,20 @@ _ENTRIES = (SpanKind.SERVER, SpanKind.CONSUMER)
 class Enforce(Stage):
     """Places a starting span into the lineage. A request or a task begins a run of its own, unless one was named."""
 
-    def __init__(self, following: SpanProcessor, lineage: Lineage) -> None:
+    def __init__(self, following: SpanProcessor, lineage: Lineage, budgets: SecondLine | None = None) -> None:
         super().__init__(following)
         self._lineage = lineage
+        self._budgets = budgets
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Place the span, then pass it on."""
+        """Place the span, then pass it on.
+
+        Raises:
+            BudgetExceeded: It is a call of another library, and its budget is spent.
+        """
         with contained("pipeline"):
+            if self._budgets is not None:
+                self._budgets.starting(span, parent_context)
             self._place(span, parent_context)
         self.pass_start(span, parent_context)
 
