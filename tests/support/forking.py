@@ -1,4 +1,6 @@
-"""Scenes of stores and `fork`, each played in a process of its own: `python tests/support/forking.py SCENE FOLDER REDIS-URL`.
+"""Scenes of stores and `fork`, each played in a process of its own.
+
+    python tests/support/forking.py SCENE FOLDER REDIS-URL
 
 They fork while threads run, which a test runner must not.
 """

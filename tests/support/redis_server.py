@@ -35,6 +35,7 @@ class RedisServer:
         program = shutil.which("redis-server")
         assert program, "redis-server is not on PATH: `make test` installs it, or apt-get install redis-server"
         command = [program, "--port", str(self.port), "--bind", HOST, "--dir", str(self.folder), "--save", ""]
+        command += ["--enable-debug-command", "yes"]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen([*command, *self.options], stdout=log, stderr=log)
         _until_it_listens(self.port, self._process, self.folder / "log")

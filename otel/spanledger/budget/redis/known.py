@@ -52,9 +52,7 @@ class Known:
     def head(self) -> Head:
         """What to say with the next request."""
         with self.lock:
-            return Head(
-                lineage=self.lineage, changes=self._changes, fresh=uuid.uuid4().hex, undo=list(self._doubtful)
-            )
+            return Head(lineage=self.lineage, changes=self._changes, fresh=uuid.uuid4().hex, undo=list(self._doubtful))
 
     def saw(self, lineage: str, changes: int, undone: Iterable[str]) -> None:
         """A request was answered."""

@@ -99,9 +99,7 @@ def entry(told: bytes) -> Entry:
     """A line of the audit."""
     kept: Mapping[str, Any] = json.loads(told)
     amount = int(kept["amount"]) if "amount" in kept else None
-    return Entry(
-        float(kept["at"]), Counter.of(kept["counter"]), kept["action"], amount, kept["reason"], kept["who"]
-    )
+    return Entry(float(kept["at"]), Counter.of(kept["counter"]), kept["action"], amount, kept["reason"], kept["who"])
 
 
 def gaps(counted: Sequence[bytes], journal: Sequence[bytes]) -> Iterator[Gap]:

@@ -3,7 +3,7 @@
 All keys of a deployment have one hash tag, so that they live in one slot of a cluster, where a script may touch all of
 them. Which window a counter belongs to is part of its name inside the hash of counters: nothing is ever reset.
 
-    {spanledger}:state      the version of the format, the lineage, the number of changes, the server that was written to
+    {spanledger}:state      a hash: version of the format, lineage, number of changes, the server that was written to
     {spanledger}:counters   a hash: name of the counter → its figures
     {spanledger}:holds      a hash: id of the hold → the hold; the journal that counters are checked against
     {spanledger}:due        open holds, by the time they expire

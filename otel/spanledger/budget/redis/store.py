@@ -61,7 +61,9 @@ class RedisStore:
         """End a hold and charge what was used."""
         self._session.known.trust(hold)
         used = [number(amount) for amount in actual]
-        answer = self._session.ask("settle", hold=hold, claims=reading.asked(claims), actual=used, token=uuid.uuid4().hex)
+        answer = self._session.ask(
+            "settle", hold=hold, claims=reading.asked(claims), actual=used, token=uuid.uuid4().hex
+        )
         told = json.loads(answer.found)
         spent = {key: int(amount) for key, amount in zip(_keys(claims), told.get("spent", ()), strict=False)}
         self._session.known.ended(hold, answer.lineage, answer.changes, spent)
@@ -141,8 +143,8 @@ class RedisStore:
             return
         self._until_tidy = _TIDY_EVERY
         with suppress(StoreError):
-            asked = {"kept": KEPT, "holds": _HOLDS, "counters": _COUNTERS, "cursor": self._looked_at}
-            cursor, shown = self._session.ask("tidy", **asked).found
+            answer = self._session.ask("tidy", kept=KEPT, holds=_HOLDS, counters=_COUNTERS, cursor=self._looked_at)
+            cursor, shown = answer.found
             self._looked_at = cursor.decode()
             if lines := reading.outlived(reading.pairs(shown), now):
                 self._session.ask("forget", lines=lines)
