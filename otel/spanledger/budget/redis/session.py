@@ -82,15 +82,16 @@ class Session:
         if self._clock is not None:
             request["now"] = self._clock()
         try:
-            text = json.dumps(request, ensure_ascii=False, separators=(",", ":")).encode()
+            asked = json.dumps(request, ensure_ascii=False, separators=(",", ":")).encode()
         except UnicodeEncodeError as error:
             raise StoreError(f"budget store {self._server.address.name}: a name is no text ({error})") from error
         began = time.monotonic()
-        said = self._server.ask(text, again=again)
+        said = self._server.ask(asked, again=again)
         try:
             return self._read(said, (began + time.monotonic()) / 2)
         except (TypeError, ValueError, IndexError) as error:
-            raise StoreError(f"budget store {self._server.address.name}: it answered {str(said)[:100]}") from error
+            name, text = self._server.address.name, str(said)[:100]
+            raise StoreError(f"budget store {name}: what answers there is no Redis (it said {text})") from error
 
     def _read(self, said: Any, asked_at: float) -> tuple[bytes, Answer]:
         status: bytes = said[0]
