@@ -1,9 +1,8 @@
-"""Real Redis servers on free ports of loopback, from the distribution's package (`make test` installs it)."""
+"""Real Redis servers on free ports of loopback, from the distribution's package, installed if need be."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
+from spanstack import packages
 
 HOST = "127.0.0.1"
 
@@ -32,9 +32,8 @@ class RedisServer:
         return f"redis://{HOST}:{self.port}/0"
 
     def start(self) -> None:
-        program = shutil.which("redis-server")
-        assert program, "redis-server is not on PATH: `make test` installs it, or apt-get install redis-server"
-        command = [program, "--port", str(self.port), "--bind", HOST, "--dir", str(self.folder), "--save", ""]
+        [program] = packages.ensure(packages.REDIS)
+        command = [str(program), "--port", str(self.port), "--bind", HOST, "--dir", str(self.folder), "--save", ""]
         command += ["--enable-debug-command", "yes"]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen([*command, *self.options], stdout=log, stderr=log)
@@ -65,9 +64,13 @@ class RedisServer:
 
 
 def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind((HOST, 0))
-        return int(one.getsockname()[1])
+    """A node of a cluster takes the port that is 10,000 higher, too."""
+    while True:
+        with socket.socket() as one:
+            one.bind((HOST, 0))
+            port = int(one.getsockname()[1])
+        if port < 55_000:
+            return port
 
 
 def _until_it_listens(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -83,12 +83,12 @@ def test_a_password_that_is_missing_or_wrong_is_told_and_not_repeated(start: Sta
 
 
 def test_a_user_without_the_right_to_run_scripts_is_told(start: Start) -> None:
-    port = start(*"--user ann on >secret ~* +@all -evalsha".split()).port
+    port = start(*["--user", "ann", "on", ">secret", "~*", "+@all", "-evalsha"]).port
     refused(RedisStore(f"redis://ann:secret@{HOST}:{port}/0"), "this user may not do what the store needs")
 
 
 def test_a_user_without_the_right_to_see_which_server_it_is_can_use_the_store(start: Start) -> None:
-    port = start(*"--user ann on >secret ~* +@all -info".split()).port
+    port = start(*["--user", "ann", "on", ">secret", "~*", "+@all", "-info"]).port
     spend(RedisStore(f"redis://ann:secret@{HOST}:{port}/0"), "a", 1)
 
 
@@ -164,7 +164,7 @@ def test_a_server_that_hangs_costs_one_bounded_wait_and_then_none(
         began = time.monotonic()
         with pytest.raises(StoreError, match="it did not answer in time"):
             store.reserve("b", CLAIMS, 60)
-        assert 0.2 <= time.monotonic() - began
+        assert time.monotonic() - began >= 0.2
         refused(store, "it did not answer in time, and is given a rest")
     store._session._server._rests_until = 0.0
     spend(store, "c", 1)
