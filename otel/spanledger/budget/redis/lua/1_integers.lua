@@ -9,8 +9,11 @@ local function pair(high, low)
 end
 
 local function int(text)
+  if #text <= 15 then -- a double has it exactly
+    return pair(0, tonumber(text))
+  end
   local sign, digits = string.match(text, '^(%-?)(%d+)$')
-  local high, low = tonumber(string.sub(digits, 1, -10)) or 0, tonumber(string.sub(digits, -9))
+  local high, low = tonumber(string.sub(digits, 1, -10)), tonumber(string.sub(digits, -9))
   if sign == '-' then
     return pair(-high, -low)
   end
@@ -30,12 +33,12 @@ local function less(a, b)
 end
 
 local function text(a)
+  if a[1] > -1e6 and a[1] < 1e6 then
+    return string.format('%.0f', a[1] * BASE + a[2])
+  end
   local sign = ''
   if a[1] < 0 then
     a, sign = pair(-a[1], -a[2]), '-'
-  end
-  if a[1] == 0 then
-    return sign .. string.format('%.0f', a[2])
   end
   return sign .. string.format('%.0f%09.0f', a[1], a[2])
 end

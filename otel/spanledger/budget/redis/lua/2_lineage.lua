@@ -12,7 +12,7 @@ local LAPSED, ENDED, AUDIT = KEYS[5], KEYS[6], KEYS[7]
 local VERSION, REMEMBERED = '1', 100
 
 local ask, RUN = cjson.decode(ARGV[1]), ARGV[2]
-local lineage, changes, now
+local lineage, changes, now, moment -- the last is the time as text
 
 local function stamp(time)
   return string.format('%.6f', time)
@@ -60,4 +60,5 @@ local function enter()
   end
   local time = redis.call('TIME')
   now = ask.now or (tonumber(time[1]) + tonumber(time[2]) / 1e6)
+  moment = stamp(now)
 end

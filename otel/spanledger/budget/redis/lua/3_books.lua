@@ -46,7 +46,7 @@ end
 
 local function touch(key)
   dirty[key] = true
-  rows[key].touched = stamp(now)
+  rows[key].touched = moment
   return rows[key]
 end
 
@@ -119,7 +119,7 @@ local function finish(id, hold, state, charged)
   else
     redis.call('ZREM', LAPSED, id)
   end
-  redis.call('ZADD', ENDED, stamp(now), id)
+  redis.call('ZADD', ENDED, moment, id)
   write(id, hold)
 end
 
@@ -147,7 +147,7 @@ end
 
 -- Charges the holds whose time is over, some at a time: others wait while a script runs.
 local function expire()
-  local ids = redis.call('ZRANGEBYSCORE', DUE, '-inf', stamp(now), 'LIMIT', 0, AT_ONCE)
+  local ids = redis.call('ZRANGEBYSCORE', DUE, '-inf', moment, 'LIMIT', 0, AT_ONCE)
   for _, id in ipairs(ids) do
     local hold = find(id)
     finish(id, hold, 'expired', hold.amounts)
@@ -156,6 +156,6 @@ local function expire()
 end
 
 local function enter_in_audit(counter, action, amount, reason, who)
-  local entry = { at = stamp(now), counter = counter, action = action, amount = amount, reason = reason, who = who }
+  local entry = { at = moment, counter = counter, action = action, amount = amount, reason = reason, who = who }
   redis.call('RPUSH', AUDIT, cjson.encode(entry))
 end

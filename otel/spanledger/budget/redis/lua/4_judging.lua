@@ -78,7 +78,7 @@ local function amounts()
 end
 
 local function new_hold()
-  local hold = { state = 'open', owner = ask.owner, expires = stamp(now), counters = {}, amounts = {} }
+  local hold = { state = 'open', owner = ask.owner, expires = moment, counters = {}, amounts = {} }
   for place, claim in ipairs(ask.claims) do
     hold.counters[place], hold.amounts[place] = claim.counter, '0'
   end

@@ -211,6 +211,6 @@ if not answer then
   end
   local found = operations[ask.op]()
   save()
-  answer = { 'ok', lineage, string.format('%.0f', changes), stamp(now), found }
+  answer = { 'ok', lineage, string.format('%.0f', changes), moment, found }
 end
 return answer
