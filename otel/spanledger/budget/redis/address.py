@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,7 +21,7 @@ class Address:
     name: str
     prefix: str
     kind: type[AbstractConnection]
-    options: Mapping[str, Any]
+    options: Mapping[str, Any] = field(repr=False)
 
     @classmethod
     def of(cls, url: str) -> Address:
@@ -48,7 +48,7 @@ class Address:
     def at(self, host: str, port: int) -> Address:
         """Another node of the same cluster."""
         options = {**self.options, "host": host or self.options.get("host"), "port": port}
-        return Address(_name(self.name.partition(":")[0], options), self.prefix, self.kind, options)
+        return replace(self, name=_name(self.name.partition(":")[0], options), options=options)
 
 
 def _name(scheme: str, options: Mapping[str, Any]) -> str:

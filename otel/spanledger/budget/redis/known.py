@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypedDict, TypeVar
 
-#: How many counters, open holds and ended holds are remembered.
+#: How many counters, open holds, ended holds and doubtful ones are remembered.
 KEPT = 10_000
 
 _T = TypeVar("_T")
@@ -47,7 +47,7 @@ class Known:
         self._spent: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._open: OrderedDict[str, Taken] = OrderedDict()
         self._ended: OrderedDict[str, None] = OrderedDict()
-        self._doubtful: dict[str, None] = {}
+        self._doubtful: OrderedDict[str, None] = OrderedDict()
 
     def head(self) -> Head:
         """What to say with the next request."""
@@ -94,7 +94,7 @@ class Known:
     def doubt(self, hold: str) -> None:
         """Whether this hold was given is not known: the next request undoes it."""
         with self.lock:
-            self._doubtful[hold] = None
+            _keep(self._doubtful, hold, None)
 
     def trust(self, hold: str) -> None:
         """Leave a hold as it is, after all."""
