@@ -28,7 +28,7 @@ _RUN = re.compile(rb"^run_id:(\w+)", re.MULTILINE)
 _EVICTS = re.compile(rb"^maxmemory_policy:((?!noeviction)\S+)", re.MULTILINE)
 
 
-class Unasked(StoreError):
+class UnaskedError(StoreError):
     """A server was not even asked: nothing can have happened there."""
 
 
@@ -56,7 +56,7 @@ class Server:
             StoreError: there is no answer; says why.
         """
         if time.monotonic() < self._rests_until:
-            raise Unasked(f"budget store {self.address.name}: it did not answer in time, and is given a rest")
+            raise UnaskedError(f"budget store {self.address.name}: it did not answer in time, and is given a rest")
         try:
             try:
                 return self._once(request)

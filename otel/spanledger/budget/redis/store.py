@@ -11,7 +11,7 @@ from contextlib import suppress
 from spanledger.budget.redis import reading
 from spanledger.budget.redis.address import Address
 from spanledger.budget.redis.reading import number
-from spanledger.budget.redis.server import Server, Unasked
+from spanledger.budget.redis.server import Server, UnaskedError
 from spanledger.budget.redis.session import Session
 from spanledger.budget.retention import DAY
 from spanledger.budget.store import Claim, Counter, Denied, Entry, Figures, Gap, Hold, Settled, StoreError
@@ -49,7 +49,7 @@ class RedisStore:
         self._session.known.trust(hold)
         try:
             answer = self._session.ask("reserve", hold=hold, claims=reading.asked(claims), ttl=ttl)
-        except Unasked:
+        except UnaskedError:
             raise
         except StoreError:
             self._session.known.doubt(hold)
