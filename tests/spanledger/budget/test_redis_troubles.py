@@ -92,9 +92,13 @@ def test_a_user_without_the_right_to_see_which_server_it_is_can_use_the_store(st
     spend(RedisStore(f"redis://ann:secret@{HOST}:{port}/0"), "a", 1)
 
 
-def test_a_replica_that_takes_no_changes_is_told(start: Start) -> None:
+def test_a_replica_that_takes_no_changes_is_told_and_used_once_it_is_the_primary(start: Start) -> None:
     one = start("--replicaof", f"{HOST} 1")
-    refused(RedisStore(one.url), "it is a replica that takes no changes; name the primary")
+    store = RedisStore(one.url)
+    refused(store, "it is a replica that takes no changes; name the primary")
+    with one.by_hand() as client:
+        client.execute_command("REPLICAOF NO ONE")
+    spend(store, "a", 1)
 
 
 def test_a_replica_that_became_the_primary_without_the_last_changes_is_told_of_them(start: Start) -> None:

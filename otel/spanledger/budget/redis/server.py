@@ -63,6 +63,9 @@ class Server:
             except exceptions.MovedError as moved:
                 self._follow(moved)
                 return self._once(request)
+            except exceptions.ReadOnlyError:
+                self.close()  # the name may lead to another primary by now
+                raise
             except exceptions.ConnectionError as error:
                 self.close()
                 if not again or isinstance(error, (exceptions.AuthenticationError, exceptions.BusyLoadingError)):
