@@ -12,12 +12,14 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.redis_server import redis_server
 from bench.result import Verdict, undisturbed
 from spanledger.budget.lease import LeasedStore
 from spanledger.budget.memory import MemoryStore
-from spanledger.budget.opening import leasing, open_store
+from spanledger.budget.opening import open_store
+from spanledger.budget.redis import RedisStore
 from spanledger.budget.sqlite import SqliteStore
-from spanledger.budget.store import Claim, Counter, Store
+from spanledger.budget.store import Claim, Counter, Lender, Store
 
 #: Five budgets of one call: each has a hard limit that is far away and one warning.
 CLAIMS = [
@@ -73,12 +75,13 @@ class Crowd:
 
 def measure(rounds: int = 60, calls: int = 100) -> list[Store5]:
     """The stores of one process, in rounds that take turns."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, redis_server() as url:
         path = Path(folder)
         stores: dict[str, Store] = {
             "memory": MemoryStore(),
             "SQLite": SqliteStore(path / "budgets.sqlite"),
             "SQLite, leased": LeasedStore(SqliteStore(path / "leased.sqlite"), path / "leases"),
+            "Redis": RedisStore(url),
         }
         found: dict[str, list[list[float]]] = {name: [[], [], []] for name in stores}
         for _ in range(rounds):
@@ -113,10 +116,10 @@ def _round(store: Store, calls: int) -> tuple[float, float, float]:
 
 
 def crowds(seconds: float = 2.0) -> list[Crowd]:
-    """The contention curves: 1 to 8 processes on one budget, with and without a pause in their calls, and leases."""
+    """The contention curves: 1 to 8 processes on one budget, with and without leases and a pause in their calls."""
     return [
         _crowd(store, processes, pause, seconds)
-        for store in ("SQLite file", "SQLite file, leased")
+        for store in ("SQLite file", "SQLite file, leased", "Redis")
         for pause in PAUSES
         for processes in PROCESSES
     ]
@@ -126,10 +129,12 @@ def _crowd(store: str, processes: int, pause: float, seconds: float) -> Crowd:
     spawn = multiprocessing.get_context("spawn")
     with (
         tempfile.TemporaryDirectory() as folder,
+        redis_server() as redis,
         ProcessPoolExecutor(processes, spawn, _ready, (spawn.Barrier(processes),)) as pool,
     ):
-        url, lease = f"sqlite:{folder}/budgets.sqlite", "auto" if "leased" in store else "off"
-        tasks = [pool.submit(_spend, url, lease, pause, seconds) for _ in range(processes)]
+        url = redis if "Redis" in store else f"sqlite:{folder}/budgets.sqlite"
+        logs = f"{folder}/leases" if "leased" in store else ""
+        tasks = [pool.submit(_spend, url, logs, pause, seconds) for _ in range(processes)]
         took = sorted(time for task in tasks for time in task.result())
     return Crowd(
         store, processes, pause, len(took) / seconds, statistics.median(took) * 1e3, took[len(took) * 99 // 100] * 1e3
@@ -140,9 +145,12 @@ def _ready(gate: object) -> None:
     _gate.append(gate)
 
 
-def _spend(url: str, lease: str, pause: float, seconds: float) -> list[float]:
+def _spend(url: str, logs: str, pause: float, seconds: float) -> list[float]:
     """How long each reservation took that this process got done."""
-    store = leasing(open_store(url), url, lease)
+    store = open_store(url)
+    if logs:
+        assert isinstance(store, Lender)
+        store = LeasedStore(store, Path(logs))
     store.figures()
     gate = _gate[0]
     gate.wait()  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ from opentelemetry.trace import Tracer
 from spanledger.call import Calls
 from spanledger.config import Settings
 from spanledger.lineage import Lineage
+from spanledger.pipeline import budgeting
 from spanledger.pipeline.export import FanOut
 from spanledger.pipeline.runtime import Runtime
 from spanledger.pricing import PriceBook
@@ -118,7 +119,7 @@ def telemetry(
     )
     reader = InMemoryMetricReader()
     meters = MeterProvider([reader], resource=provider.resource, shutdown_on_exit=False)
-    calls = Calls(settings, BOOK, lineage, provider=provider)
+    calls = Calls(settings, BOOK, lineage, guard=budgeting.guard(settings, BOOK), provider=provider)
     runtime = Runtime(settings, BOOK, lineage, FanOut(), calls)
     exporter = InMemorySpanExporter()
     runtime.export.join(exporter)

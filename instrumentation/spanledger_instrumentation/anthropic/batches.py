@@ -13,8 +13,9 @@ from typing import Any, Protocol
 from opentelemetry import context
 
 from spanledger import scope
-from spanledger.call import NOTHING, Answer, Calls
+from spanledger.call import Calls
 from spanledger.errors import contained
+from spanledger.messages import NOTHING, Answer
 from spanledger.semconv import names
 from spanledger.stream import Tap, tap_response
 from spanledger.usage import Usage

@@ -7,7 +7,8 @@ from typing import Any
 
 from opentelemetry import trace
 
-from spanledger.call import Answer, Calls
+from spanledger.call import Calls
+from spanledger.messages import Answer
 from spanledger.semconv import names
 from spanledger.stream import BodyTap, EventTap, tap_response
 from spanledger_instrumentation.clients.exchange import Exchange

@@ -11,7 +11,7 @@ from spanledger.bound import Bound
 from spanledger.budget.register import Place
 from spanledger.budget.store import Claim, Denied, StoreError
 from spanledger.errors import Refusal, Refused, failed
-from spanledger.guard.worst import Asked, Cut, remaining
+from spanledger.guard.worst import Asked, Cut, figures, remaining
 from spanledger.usage import Usage
 
 if TYPE_CHECKING:
@@ -72,6 +72,24 @@ class Ticket:
             needed = worst.tokens if budget.unit == "tokens" else worst.nano_usd
             if left is not None and (needed is None or needed > left):
                 return budget.downgrade_to
+        return None
+
+    def spent(self) -> Refusal | None:
+        """The refusal of a hard budget that has nothing left, None where all have."""
+        guard, store = self._guard, self._guard.store
+        if guard.problem is not None:
+            return guard.refused(Refusal("SPANLEDGER_BUDGETS", "misconfigured", detail=guard.problem)).refusal
+        if store is None:
+            return None
+        try:
+            for place in guard.places(self.asked):
+                found = figures(place, store)
+                limit = place.budget.limit if found.limit is None else found.limit
+                if place.budget.hard and limit is not None and (found.halted or found.committed >= limit):
+                    denied = Denied(0, "exhausted", limit, found.committed, found.held, 0, found.halted)
+                    return guard.refused(self._refusal(place, denied)).refusal
+        except StoreError as error:
+            failed("store", error)
         return None
 
     def admit(self, bound: Bound) -> Iterator[float]:
@@ -169,8 +187,8 @@ class Ticket:
         budget = place.budget
         if budget.unit == "calls":
             return 1
-        if usage is None or (usage.estimated and budget.abandoned == "hold"):
-            return held
+        if usage is None or (usage.estimated and (usage.suspect or budget.abandoned == "hold")):
+            return held  # suspect: what the provider told is more than the model can use
         found = usage.total if budget.unit == "tokens" else nano_usd
         if found is None:
             return held
