@@ -17,22 +17,30 @@ from spanledger.budget.lease import LeasedStore, Terms
 from spanledger.budget.lease.books import Books
 from spanledger.budget.lease.log import Log
 from spanledger.budget.memory import MemoryStore
+from spanledger.budget.redis import RedisStore
 from spanledger.budget.sqlite import SqliteStore
-from spanledger.budget.store import Claim, Store
+from spanledger.budget.store import Claim, Lender, Store
 
 #: Leases of the small budgets of the machine.
 EAGER = Terms(ttl=10.0, every=None, warm=0, first=2, least=1, share=1)
 
 
-@pytest.mark.parametrize("centre", ["memory", "sqlite"])
-def test_holds_from_leases_keep_the_invariants_of_every_store(centre: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("centre", ["memory", "sqlite", "redis"])
+def test_holds_from_leases_keep_the_invariants_of_every_store(
+    centre: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     numbers = count()
+    url: Callable[[], str] = request.getfixturevalue("redis_url") if centre == "redis" else str
 
     def make(clock: Callable[[], float]) -> Store:
         folder = tmp_path / str(next(numbers))
         folder.mkdir()
-        store = SqliteStore(folder / "budgets.sqlite", clock=clock) if centre == "sqlite" else MemoryStore(clock=clock)
-        return LeasedStore(store, folder / "leases", EAGER, clock)
+        stores: dict[str, Callable[[], Lender]] = {
+            "memory": lambda: MemoryStore(clock=clock),
+            "sqlite": lambda: SqliteStore(folder / "budgets.sqlite", clock=clock),
+            "redis": lambda: RedisStore(url(), clock=clock),
+        }
+        return LeasedStore(stores[centre](), folder / "leases", EAGER, clock)
 
     run_state_machine_as_test(machine(make, compare=False, leased=True), settings=SEARCH)
 

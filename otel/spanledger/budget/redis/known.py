@@ -77,6 +77,12 @@ class Known:
                 more = [one + other for one, other in zip(had.amounts, amounts, strict=True)] if had else amounts
                 _keep(self._open, hold, Taken(keys, more, expires))
 
+    def kept(self, hold: str, keys: list[str], amounts: list[int], expires: float) -> None:
+        """A hold has these amounts from now on."""
+        with self.lock:
+            if hold not in self._ended:
+                _keep(self._open, hold, Taken(keys, amounts, expires))
+
     def ended(self, hold: str, lineage: str, changes: int, spent: Mapping[str, int]) -> None:
         """A hold is over, and this much is committed now."""
         with self.lock:

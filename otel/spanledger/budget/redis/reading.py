@@ -44,6 +44,8 @@ def asked(claims: Sequence[Claim]) -> list[dict[str, object]]:
             one["warns"] = [number(amount) for amount in claim.warns]
         if claim.sticky:
             one["sticky"] = True
+        if not claim.counted:
+            one["uncounted"] = True
         found.append(one)
     return found
 

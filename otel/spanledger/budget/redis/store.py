@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import random
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from spanledger.budget.redis import reading
 from spanledger.budget.redis.address import Address
-from spanledger.budget.redis.reading import number
+from spanledger.budget.redis.reading import Answer, number
 from spanledger.budget.redis.server import Server, UnaskedError
 from spanledger.budget.redis.session import Session
 from spanledger.budget.retention import DAY
@@ -66,6 +67,9 @@ class RedisStore:
         answer = self._session.ask(
             "settle", hold=hold, claims=reading.asked(claims), actual=used, token=uuid.uuid4().hex
         )
+        return self._settled(hold, claims, answer)
+
+    def _settled(self, hold: str, claims: Sequence[Claim], answer: Answer) -> Settled:
         told = json.loads(answer.found)
         spent = {key: int(amount) for key, amount in zip(_keys(claims), told.get("spent", ()), strict=False)}
         self._session.known.ended(hold, answer.lineage, answer.changes, spent)
@@ -74,6 +78,28 @@ class RedisStore:
         self._tidy(answer.now)
         crossed = tuple((claims[index].counter, int(amount)) for index, amount in told.get("crossed", ()))
         return Settled(late=told["late"], crossed=crossed)
+
+    def convert(
+        self, hold: str, part: str, claims: Sequence[Claim], spent: Sequence[int], keep: Sequence[int], ttl: float
+    ) -> Settled:
+        """Charge part of a hold and keep the rest."""
+        known, amounts = self._session.known, [number(amount) for amount in keep]
+        said: dict[str, Any] = {
+            "spent": [number(amount) for amount in spent],
+            "keep": amounts,
+            "token": uuid.uuid4().hex,
+        }
+        known.trust(hold)
+        answer = self._session.ask("convert", hold=hold, part=part, claims=reading.asked(claims), ttl=ttl, **said)
+        if any(keep):
+            known.kept(hold, _keys(claims), list(keep), answer.now + ttl)
+        else:
+            known.ended(hold, answer.lineage, answer.changes, {})
+        return self._settled(part, claims, answer)
+
+    def refuse(self, refused: Mapping[Counter, int]) -> None:
+        """Count refusals."""
+        self._session.ask("refuse", refused={counter.key: times for counter, times in refused.items()}, again=False)
 
     def release(self, hold: str) -> None:
         """End a hold and charge nothing."""

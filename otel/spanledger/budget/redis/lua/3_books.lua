@@ -131,6 +131,28 @@ local function nothing(hold)
   return charged
 end
 
+-- Lets a hold that is not over have these amounts from now on, or be over where they are nothing.
+local function keep(id, hold, amounts, expires)
+  local some = false
+  for _, amount in ipairs(amounts) do
+    some = some or amount ~= '0'
+  end
+  if not some then
+    finish(id, hold, 'settled', amounts)
+  elseif hold.charged then
+    charge(hold, amounts)
+    write(id, hold)
+  else
+    for place, key in ipairs(hold.counters) do
+      local row = touch(key)
+      row.held = plus(minus(row.held, int(hold.amounts[place])), int(amounts[place]))
+    end
+    hold.amounts, hold.expires = amounts, stamp(expires)
+    redis.call('ZADD', DUE, hold.expires, id)
+    write(id, hold)
+  end
+end
+
 -- As if a hold that nobody knows of had never been taken.
 local function undo(id)
   local hold = find(id)

@@ -45,7 +45,7 @@ local function judged(place, claim)
   }
 end
 
--- The refusal that leaves the least hope; nil where every claim fits. All of them are counted.
+-- The refusal that leaves the least hope; nil where every claim fits. All of them are counted, unless asked otherwise.
 local function refusal()
   local refusals, worst = {}, nil
   for place, claim in ipairs(ask.claims) do
@@ -58,9 +58,9 @@ local function refusal()
     end
   end
   for _, denied in ipairs(refusals) do
-    local key = ask.claims[denied.index + 1].counter
-    local row = touch(key)
-    row.refused = row.refused + 1
+    local claim = ask.claims[denied.index + 1]
+    local key, row = claim.counter, touch(claim.counter)
+    row.refused = row.refused + (claim.uncounted and 0 or 1)
     if denied.halted and row.halted == '0' then
       row.halted = '1'
       enter_in_audit(key, 'halt', nil, denied.kind, ask.owner)

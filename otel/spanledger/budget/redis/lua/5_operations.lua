@@ -19,6 +19,15 @@ function operations.reserve()
   return told(denied)
 end
 
+-- What came of a settlement.
+local function settled(hold)
+  local spent = {}
+  for place, claim in ipairs(ask.claims) do
+    spent[place] = text(rows[claim.counter].committed)
+  end
+  return cjson.encode({ first = true, late = hold.late, crossed = hold.crossed, spent = spent })
+end
+
 -- `token` is the same where the same request comes again because its answer was lost.
 function operations.settle()
   load_claims()
@@ -36,11 +45,36 @@ function operations.settle()
       write(ask.hold, hold)
     end
   end
-  local spent = {}
-  for place, claim in ipairs(ask.claims) do
-    spent[place] = text(rows[claim.counter].committed)
+  return settled(hold)
+end
+
+-- Books a part of a hold under an id of its own; what the hold holds, or was charged when it expired, becomes `keep`.
+function operations.convert()
+  load_claims()
+  local part, hold = find(ask.part), find(ask.hold)
+  if part and part.token ~= ask.token then
+    return cjson.encode({ first = false, late = false })
+  elseif not part then
+    part = new_hold()
+    part.token, part.late = ask.token, not hold or hold.state ~= 'open'
+    finish(ask.part, part, 'settled', ask.spent)
+    if hold and not over(hold) then
+      keep(ask.hold, hold, ask.keep, now + ask.ttl)
+    end
+    local due = warnings()
+    part.crossed = #due > 0 and due or nil
+    write(ask.part, part)
   end
-  return cjson.encode({ first = true, late = hold.late, crossed = hold.crossed, spent = spent })
+  return settled(part)
+end
+
+function operations.refuse()
+  for key, number in pairs(ask.refused) do
+    load({ key })
+    local row = touch(key)
+    row.refused = row.refused + number
+  end
+  return ''
 end
 
 function operations.release()
