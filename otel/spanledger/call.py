@@ -26,6 +26,7 @@ from spanledger.config import Settings
 from spanledger.errors import BudgetExceeded, Refusal, contained, type_name
 from spanledger.guard import Asked, Guard
 from spanledger.lineage import Facts, Lineage
+from spanledger.pending import Remembered
 from spanledger.pricing import Price, PriceBook
 from spanledger.pricing.attributes import price_attributes
 from spanledger.semconv import names
@@ -101,6 +102,8 @@ class Calls:
         self.lineage = lineage
         self.guard = guard
         self.clock = clock
+        #: What is remembered of work that one call begins and another one ends.
+        self.remembered = Remembered(guard.store if guard else None)
         self.afterwards = Afterwards()
         #: Streams under way, each with a `closed` that settles it: for the end of the process.
         self.streams: WeakSet[Any] = WeakSet()
@@ -131,35 +134,43 @@ class Calls:
     def start(self, request: Request, payer: scope.Scope | None = None) -> Call:
         """Begin a call in the current context: whoever pays there pays for it, unless a payer is named."""
         here = context.get_current()
+        payer = self.payer(payer, here)
+        attributes = _start_attributes(request, payer)
+        name = f"{request.operation} {request.model}" if request.model else request.operation
+        span = self.tracer.start_span(name, here, SpanKind.CLIENT, attributes, request.links or None)
+        self.lineage.claimed(span.get_span_context().span_id)
+        call = Call(self, request, span, here, payer)
+        call.admission = self.admission(request, payer, here, span)
+        return call
+
+    def payer(self, payer: scope.Scope | None, here: context.Context) -> scope.Scope:
+        """Who pays for what is asked in this context, unless a payer is named."""
         payer = payer or scope.current(here)
         if self.settings.trusts_baggage:
             payer = payer.over(scope.from_baggage(here))
         if payer.run is None:
             outer = self.lineage.run_of(trace.get_current_span(here).get_span_context().span_id)
             payer = scope.with_run(payer, outer or scope.process_run())
-        attributes = _start_attributes(request, payer)
-        name = f"{request.operation} {request.model}" if request.model else request.operation
-        span = self.tracer.start_span(name, here, SpanKind.CLIENT, attributes, request.links or None)
-        self.lineage.claimed(span.get_span_context().span_id)
-        call = Call(self, request, span, here, payer)
-        if self.guard is not None:
-            call.admission = self._admission(self.guard, call, here)
-        return call
+        return payer
 
-    @staticmethod
-    def _admission(guard: Guard, call: Call, here: context.Context) -> Admission | None:
-        request = call.request
+    def admission(
+        self, request: Request, payer: scope.Scope, here: context.Context, span: trace.Span = trace.INVALID_SPAN
+    ) -> Admission | None:
+        """What a request asks of its budgets, None where none counts it. `span` is told of refusals."""
+        guard = self.guard
+        if guard is None:
+            return None
         asked = Asked(
             request.provider,
             request.model,
-            call.payer,
+            payer,
             tier=request.tier,
             key=request.key,
             baggage=scope.said(here) if guard.register.reads_baggage else {},
             free=request.operation in FREE,
         )
         ticket = guard.ticket(asked)
-        return None if ticket is None else Admission(ticket, call.span)
+        return None if ticket is None else Admission(ticket, span)
 
 
 def _start_attributes(request: Request, payer: scope.Scope) -> dict[str, Any]:
@@ -293,7 +304,7 @@ class Call:
             if usage.output and producing > 0 and not usage.estimated:
                 found[names.SPANLEDGER_OUTPUT_RATE] = round(usage.output / producing, 3)
         if self.admission is not None:
-            found.update(self.admission.settle(usage, price.nano_usd if price else None))
+            found.update(self.admission.settle(usage, price.nano_usd if price else None, len(answer.parts) or 1))
         error_type = None
         if error is not None:
             error_type = type_name(error)

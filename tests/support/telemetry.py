@@ -17,6 +17,7 @@ from opentelemetry.trace import Tracer
 
 from spanledger.call import Calls
 from spanledger.config import Settings
+from spanledger.guard import Guard
 from spanledger.lineage import Lineage
 from spanledger.pipeline.export import FanOut
 from spanledger.pipeline.runtime import Runtime
@@ -110,6 +111,7 @@ def telemetry(
     *,
     sampler: Sampler = ALWAYS_ON,
     resource: Mapping[str, Any] | None = None,
+    guard: Guard | None = None,
 ) -> Telemetry:
     """A runtime connected to providers of its own."""
     settings, lineage = settings or Settings(), Lineage()
@@ -118,7 +120,7 @@ def telemetry(
     )
     reader = InMemoryMetricReader()
     meters = MeterProvider([reader], resource=provider.resource, shutdown_on_exit=False)
-    calls = Calls(settings, BOOK, lineage, provider=provider)
+    calls = Calls(settings, BOOK, lineage, guard=guard, provider=provider)
     runtime = Runtime(settings, BOOK, lineage, FanOut(), calls)
     exporter = InMemorySpanExporter()
     runtime.export.join(exporter)

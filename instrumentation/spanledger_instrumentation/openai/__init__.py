@@ -8,7 +8,7 @@ from spanledger.call import Calls
 from spanledger.errors import contained
 from spanledger_instrumentation.clients.adapter import ClientAdapter
 from spanledger_instrumentation.clients.exchange import Exchange
-from spanledger_instrumentation.openai.background import Background
+from spanledger_instrumentation.openai import background
 from spanledger_instrumentation.openai.exchange import OpenAIExchange
 from spanledger_instrumentation.openai.request import endpoint
 from spanledger_instrumentation.openai.reread import Reread
@@ -23,7 +23,6 @@ class OpenAIAdapter(ClientAdapter):
 
     def __init__(self, calls: Calls) -> None:
         super().__init__(calls)
-        self._background = Background()
         #: Base URLs whose server refuses `stream_options.include_usage`.
         self._without_usage: set[str] = set()
 
@@ -34,9 +33,9 @@ class OpenAIAdapter(ClientAdapter):
             if found is None:
                 return None
             if found.retrieved is None:
-                return OpenAIExchange(self.calls, self._background, client, args, found, self._without_usage)
-            if self._background.waiting(found.retrieved):
-                return Reread(self.calls, self._background, client, args, found)
+                return OpenAIExchange(self.calls, client, args, found, self._without_usage)
+            if background.waiting(self.calls, found.retrieved):
+                return Reread(self.calls, client, args, found)
         return None
 
     def received(self, result: Any, kwargs: dict[str, Any]) -> tuple[Any, bool]:

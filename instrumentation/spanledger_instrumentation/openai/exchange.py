@@ -15,9 +15,8 @@ from spanledger_instrumentation.clients.exchange import Metered
 from spanledger_instrumentation.clients.limits import RateLimits
 from spanledger_instrumentation.clients.shapes import mapping, mappings
 from spanledger_instrumentation.clients.whom import whom
-from spanledger_instrumentation.openai import content
+from spanledger_instrumentation.openai import background, content
 from spanledger_instrumentation.openai.answer import PlainReader
-from spanledger_instrumentation.openai.background import Background, Created
 from spanledger_instrumentation.openai.bound import CAPS, LEGACY_CAP, bound
 from spanledger_instrumentation.openai.events import ChatEvents, ResponseEvents
 from spanledger_instrumentation.openai.request import Endpoint, provider, request, wants_json
@@ -63,14 +62,12 @@ class OpenAIExchange(Metered):
     def __init__(
         self,
         calls: Calls,
-        background: Background,
         client: Any,
         args: tuple[Any, ...],
         found: Endpoint,
         without_usage: set[str],
     ) -> None:
         self._endpoint = found
-        self._background = background
         self._client = client
         self._without_usage = without_usage
         body = _body(args[1])
@@ -144,7 +141,9 @@ class OpenAIExchange(Metered):
 
     def complete(self) -> None:
         """Remember a response that is still being made; it is metered when it is read again."""
-        if self._endpoint.api == "responses" and self.body.get("background") is True and self.answer is not None:
-            response_id = self.answer.attributes.get(names.GEN_AI_RESPONSE_ID)
-            if self.answer.usage is None and isinstance(response_id, str):
-                self._background.created(response_id, Created.by(self.call))
+        answer = self.answer
+        if self._endpoint.api != "responses" or self.body.get("background") is not True or answer is None:
+            return
+        response_id = answer.attributes.get(names.GEN_AI_RESPONSE_ID)
+        if answer.usage is None and answer.error is None and isinstance(response_id, str):
+            background.created(self.call, response_id)

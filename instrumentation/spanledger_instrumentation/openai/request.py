@@ -26,6 +26,8 @@ _APIS: dict[str, tuple[Api, str]] = {
     "/moderations": ("moderations", "moderation"),
 }
 _RETRIEVED = re.compile(r"^/responses/([^/?]+)$")
+#: Tells, as a reading does, how the response stands.
+_CANCELLED = re.compile(r"^/responses/([^/?]+)/cancel$")
 #: What may stand before such a path: Azure's deployments, and versions of a base URL that ends before them.
 _PREFIX = re.compile(r"^.*?/(?:deployments/[^/]+(?=/)|v\d+(?=/))")
 
@@ -55,11 +57,12 @@ def endpoint(method: str, path: str) -> Endpoint | None:
     """The endpoint that makes a model work, or reads such work again; None for everything else."""
     path = urlsplit(path).path
     path = "/" + _PREFIX.sub("", path).strip("/")
-    if method.lower() == "post":
-        found = _APIS.get(path)
-        return Endpoint(*found) if found else None
-    if method.lower() == "get" and (again := _RETRIEVED.match(path)):
-        return Endpoint("responses", "chat", again.group(1))
+    method = method.lower()
+    if method == "post" and (found := _APIS.get(path)):
+        return Endpoint(*found)
+    again = {"get": _RETRIEVED, "post": _CANCELLED}.get(method)
+    if again is not None and (response := again.match(path)):
+        return Endpoint("responses", "chat", response.group(1))
     return None
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from spanledger.budget import forks
+from spanledger.budget.notes import MemoryNotes
 from spanledger.budget.rows import Row, Rows
 from spanledger.budget.standing import crossed, denials, owner
 from spanledger.budget.store import Claim, Counter, Denied, Entry, Figures, Gap, Hold, Settled, worst
@@ -30,6 +31,7 @@ class MemoryStore:
         self._books = Rows()
         self._audit: list[Entry] = []
         self._owner = owner()
+        self.notes = MemoryNotes(clock)
         forks.tell(self)
 
     def now(self) -> float:
@@ -157,15 +159,18 @@ class MemoryStore:
     def before_fork(self) -> None:
         """Wait until no thread is changing anything."""
         self._lock.acquire()
+        self.notes.before_fork()
 
     def in_parent(self) -> None:
         """Go on."""
+        self.notes.after_fork()
         self._lock.release()
 
     def in_child(self) -> None:
         """Go on with what was spent; what is held is the parent's."""
         self._books.drop_open()
         self._owner = owner()
+        self.notes.after_fork()
         self._lock.release()
 
     def _refused(

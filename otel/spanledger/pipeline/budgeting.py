@@ -26,12 +26,19 @@ def guard(settings: Settings, book: PriceBook) -> Guard | None:
     if not budgets:
         return None
     policy = Policy(settings.unpriced, settings.hold_ttl, service)
-    return Guard(budgets, _store(settings), book, policy)
+    return Guard(budgets, _store(settings, "hard budgets refuse every call until this is mended"), book, policy)
 
 
-def _store(settings: Settings) -> Store | None:
+def notes(settings: Settings) -> Store | None:
+    """Where an app without budgets keeps its notes: in the store that it names; None for its process alone."""
+    if settings.store == opening.AUTO:
+        return None
+    return _store(settings, "nothing is remembered beyond this process until this is mended")
+
+
+def _store(settings: Settings, consequence: str) -> Store | None:
     try:
         return opening.open_store(settings.store)
     except (ConfigError, StoreError) as error:
-        log.warning("SPANLEDGER_STORE: hard budgets refuse every call until this is mended: %s", error)
+        log.warning("SPANLEDGER_STORE: %s: %s", consequence, error)
         return None
