@@ -9,8 +9,9 @@ from spanledger.errors import contained
 from spanledger_instrumentation.clients.adapter import ClientAdapter
 from spanledger_instrumentation.clients.exchange import Exchange
 from spanledger_instrumentation.openai import background
+from spanledger_instrumentation.openai.batches import Look, Results, Submission, Upload
 from spanledger_instrumentation.openai.exchange import OpenAIExchange
-from spanledger_instrumentation.openai.request import endpoint
+from spanledger_instrumentation.openai.request import Step, batch_step, endpoint
 from spanledger_instrumentation.openai.reread import Reread
 
 
@@ -29,13 +30,27 @@ class OpenAIAdapter(ClientAdapter):
     def exchange(self, client: Any, args: tuple[Any, ...]) -> Exchange | None:
         """The exchange for a request of the client, None if it asks no model to work or cannot be understood."""
         with contained("openai"):
-            found = endpoint(args[1].method, str(args[1].url))
+            method, url = args[1].method, str(args[1].url)
+            found = endpoint(method, url)
             if found is None:
-                return None
+                return self._filed(client, args, batch_step(method, url))
             if found.retrieved is None:
                 return OpenAIExchange(self.calls, client, args, found, self._without_usage)
             if background.waiting(self.calls, found.retrieved):
                 return Reread(self.calls, client, args, found)
+        return None
+
+    def _filed(self, client: Any, args: tuple[Any, ...], step: tuple[Step, str] | None) -> Exchange | None:
+        """The exchange for a request that belongs to a batch of the files API."""
+        match step:
+            case "upload", _ if self.calls.guard is not None:
+                return Upload(self.calls, args)
+            case "submit", _:
+                return Submission(self.calls, client, args)
+            case "look", _:
+                return Look(self.calls, client, args)
+            case "results", file:
+                return Results(self.calls, client, args, file)
         return None
 
     def received(self, result: Any, kwargs: dict[str, Any]) -> tuple[Any, bool]:

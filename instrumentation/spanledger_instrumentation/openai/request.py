@@ -28,6 +28,14 @@ _APIS: dict[str, tuple[Api, str]] = {
 _RETRIEVED = re.compile(r"^/responses/([^/?]+)$")
 #: Tells, as a reading does, how the response stands.
 _CANCELLED = re.compile(r"^/responses/([^/?]+)/cancel$")
+Step = Literal["upload", "submit", "look", "results"]
+_STEPS: tuple[tuple[Step, str, re.Pattern[str]], ...] = (
+    ("upload", "post", re.compile(r"^/files()$")),
+    ("submit", "post", re.compile(r"^/batches()$")),
+    ("look", "get", re.compile(r"^/batches(?:/([^/]+))?$")),
+    ("look", "post", re.compile(r"^/batches/([^/]+)/cancel$")),
+    ("results", "get", re.compile(r"^/files/([^/]+)/content$")),
+)
 #: What may stand before such a path: Azure's deployments, and versions of a base URL that ends before them.
 _PREFIX = re.compile(r"^.*?/(?:deployments/[^/]+(?=/)|v\d+(?=/))")
 
@@ -52,17 +60,29 @@ class Endpoint:
     retrieved: str | None = None
 
 
+def _path(url: str) -> str:
+    return "/" + _PREFIX.sub("", urlsplit(url).path).strip("/")
+
+
 @lru_cache(maxsize=1024)
 def endpoint(method: str, path: str) -> Endpoint | None:
     """The endpoint that makes a model work, or reads such work again; None for everything else."""
-    path = urlsplit(path).path
-    path = "/" + _PREFIX.sub("", path).strip("/")
-    method = method.lower()
+    path, method = _path(path), method.lower()
     if method == "post" and (found := _APIS.get(path)):
         return Endpoint(*found)
     again = {"get": _RETRIEVED, "post": _CANCELLED}.get(method)
     if again is not None and (response := again.match(path)):
         return Endpoint("responses", "chat", response.group(1))
+    return None
+
+
+@lru_cache(maxsize=1024)
+def batch_step(method: str, path: str) -> tuple[Step, str] | None:
+    """Which step of a batch of the files API a request is, with the id of batch or file that the path names."""
+    path, method = _path(path), method.lower()
+    for step, wanted, pattern in _STEPS:
+        if method == wanted and (found := pattern.match(path)):
+            return step, found.group(1) or ""
     return None
 
 
