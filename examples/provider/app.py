@@ -17,11 +17,13 @@ from provider.errors import Json, refusal
 from provider.front import Endpoint, Front, fingerprint
 from provider.settings import Settings
 from provider.wire import (
+    audio,
     batches,
     chat,
     completions,
     embeddings,
     files,
+    images,
     message_batches,
     messages,
     moderations,
@@ -38,6 +40,12 @@ _MODELS: dict[str, Endpoint] = {
     "/responses": responses.answer,
     "/responses/compact": response_desk.compact,
     "/files": files.create,
+    "/audio/transcriptions": audio.transcribe,
+    "/audio/translations": audio.transcribe,
+    "/audio/speech": audio.speak,
+    "/images/generations": images.draw,
+    "/images/edits": images.draw,
+    "/images/variations": images.draw,
     "/batches": batches.create,
     "/responses/input_tokens": response_desk.input_tokens,
 }

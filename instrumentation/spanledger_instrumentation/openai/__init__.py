@@ -10,7 +10,8 @@ from spanledger_instrumentation.clients.adapter import ClientAdapter
 from spanledger_instrumentation.clients.exchange import Exchange
 from spanledger_instrumentation.openai import background
 from spanledger_instrumentation.openai.batches import Look, Results, Submission, Upload
-from spanledger_instrumentation.openai.exchange import OpenAIExchange
+from spanledger_instrumentation.openai.exchange import MediaExchange, OpenAIExchange
+from spanledger_instrumentation.openai.media import MEDIA
 from spanledger_instrumentation.openai.request import Step, batch_step, endpoint
 from spanledger_instrumentation.openai.reread import Reread
 
@@ -35,7 +36,8 @@ class OpenAIAdapter(ClientAdapter):
             if found is None:
                 return self._filed(client, args, batch_step(method, url))
             if found.retrieved is None:
-                return OpenAIExchange(self.calls, client, args, found, self._without_usage)
+                kind = MediaExchange if found.api in MEDIA else OpenAIExchange
+                return kind(self.calls, client, args, found, self._without_usage)
             if background.waiting(self.calls, found.retrieved):
                 return Reread(self.calls, client, args, found)
         return None

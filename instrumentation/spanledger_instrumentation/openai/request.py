@@ -13,10 +13,11 @@ from spanledger.call import Request
 from spanledger.semconv import names
 from spanledger_instrumentation.clients.whom import by_host, of_class
 
-Api = Literal["chat", "completions", "embeddings", "responses", "moderations"]
+Api = Literal[
+    "chat", "completions", "embeddings", "responses", "moderations", "decisions", "transcriptions", "speech", "images"
+]
 
-#: Which API a path belongs to, and the operation that the conventions name for it. Images, audio and files are priced
-#: by other units than tokens and are not among them yet.
+#: Which API a path belongs to, and its operation. The conventions name none for audio and pictures; those are ours.
 _APIS: dict[str, tuple[Api, str]] = {
     "/chat/completions": ("chat", "chat"),
     "/completions": ("completions", "text_completion"),
@@ -24,6 +25,13 @@ _APIS: dict[str, tuple[Api, str]] = {
     "/responses": ("responses", "chat"),
     "/responses/compact": ("responses", "chat"),
     "/moderations": ("moderations", "moderation"),
+    "/decisions": ("decisions", "chat"),
+    "/audio/transcriptions": ("transcriptions", "transcription"),
+    "/audio/translations": ("transcriptions", "translation"),
+    "/audio/speech": ("speech", "speech"),
+    "/images/generations": ("images", "image_generation"),
+    "/images/edits": ("images", "image_generation"),
+    "/images/variations": ("images", "image_generation"),
 }
 _RETRIEVED = re.compile(r"^/responses/([^/?]+)$")
 #: Tells, as a reading does, how the response stands.
@@ -127,12 +135,16 @@ def _attributes(api: Api, body: Mapping[str, Any]) -> dict[str, Any]:
     tier = body.get("service_tier")
     if isinstance(tier, str):
         found[names.OPENAI_REQUEST_SERVICE_TIER] = tier
-    if output := _output_type(body):
+    if output := _MADE.get(api) or _output_type(body):
         found[names.GEN_AI_OUTPUT_TYPE] = output
     encoding = body.get("encoding_format")
     if api == "embeddings" and isinstance(encoding, str):
         found[names.GEN_AI_REQUEST_ENCODING_FORMATS] = [encoding]
     return found
+
+
+#: What an API makes, whatever the request says.
+_MADE: dict[Api, str] = {"transcriptions": "text", "speech": "speech", "images": "image"}
 
 
 def _output_type(body: Mapping[str, Any]) -> str | None:
