@@ -62,6 +62,10 @@ class Admission:
         """The attempt brought no answer; `billed` unless it is known that nobody is charged for it."""
         self._ticket.failed(billed=billed)
 
+    def told(self, span: Span) -> Admission:
+        """The same, told on another span: it was asked before there was one."""
+        return Admission(self._ticket, span)
+
     def defer(self, ttl: float) -> str | None:
         """Let the hold outlive the call by `ttl` seconds; what `resume` needs, None where there is no hold."""
         deferred = self._ticket.defer(ttl)

@@ -131,6 +131,19 @@ class Calls:
             detail = f"this version of {library} lacks a patch point, see spanledger doctor"
             raise BudgetExceeded(Refusal(self.guard.hard[0].name, "misconfigured", detail=detail))
 
+    def unbounded(self, what: str) -> None:
+        """Something is about to be asked for that costs money and is not metered.
+
+        Raises:
+            BudgetExceeded: there is a hard budget, and it does not say `unbounded: window`.
+        """
+        if self.guard is None:
+            return
+        closed = next((budget for budget in self.guard.hard if budget.unbounded == "refuse"), None)
+        if closed is not None:
+            detail = f"{what}; it goes, uncounted, under unbounded: window"
+            raise BudgetExceeded(self.guard.refused(Refusal(closed.name, "too_large", detail=detail)).refusal)
+
     def start(self, request: Request, payer: scope.Scope | None = None) -> Call:
         """Begin a call in the current context: whoever pays there pays for it, unless a payer is named."""
         here = context.get_current()

@@ -30,10 +30,10 @@ class Refusing:
             raise BudgetExceeded(error.refusal) from None
 
 
-_REFUSING = Refusing()
+REFUSING = Refusing()
 
 
-async def _sleep(seconds: float) -> None:
+async def slept(seconds: float) -> None:
     """Sleep in the event loop that runs here, asyncio's or trio's; the clients need anyio anyway."""
     import anyio  # noqa: PLC0415 - only where a call waits
 
@@ -82,7 +82,7 @@ class ClientAdapter(Adapter):
         exchange = self._begin(client, args)
         if exchange is None:
             return wrapped(*args, **kwargs)
-        with exchange, _REFUSING:
+        with exchange, REFUSING:
             exchange.prepare()
             try:
                 result = wrapped(*exchange.args, **kwargs)
@@ -100,7 +100,7 @@ class ClientAdapter(Adapter):
         exchange = self._begin(client, args)
         if exchange is None:
             return await wrapped(*args, **kwargs)
-        with exchange, _REFUSING:
+        with exchange, REFUSING:
             exchange.prepare()
             try:
                 result = await wrapped(*exchange.args, **kwargs)
@@ -144,7 +144,7 @@ class ClientAdapter(Adapter):
                 return await self._attempt_async(wrapped, client, args, kwargs)
         exchange.attempt_begins(args)
         for seconds in exchange.admission(args):
-            await _sleep(seconds)
+            await slept(seconds)
         try:
             result = await wrapped(*args, **kwargs)
         except BaseException as error:

@@ -8,7 +8,7 @@ from spanledger.call import Calls
 from spanledger.errors import contained
 from spanledger_instrumentation.clients.adapter import ClientAdapter
 from spanledger_instrumentation.clients.exchange import Exchange
-from spanledger_instrumentation.openai import background
+from spanledger_instrumentation.openai import background, sockets, unmetered
 from spanledger_instrumentation.openai.batches import Look, Results, Submission, Upload
 from spanledger_instrumentation.openai.exchange import MediaExchange, OpenAIExchange
 from spanledger_instrumentation.openai.media import MEDIA
@@ -28,10 +28,20 @@ class OpenAIAdapter(ClientAdapter):
         #: Base URLs whose server refuses `stream_options.include_usage`.
         self._without_usage: set[str] = set()
 
+    def install(self) -> None:
+        """Wrap the client's methods, and the sessions that it has over websockets."""
+        super().install()
+        for prefix in ("", "Async"):
+            for module, name, kind in sockets.METERED:
+                self.wrap(module, f"{prefix}{name}.__init__", sockets.metered(self.calls, kind), required=False)
+            for module, name in sockets.UNMETERED:
+                self.wrap(module, f"{prefix}{name}.__init__", sockets.unmetered(self.calls), required=False)
+
     def exchange(self, client: Any, args: tuple[Any, ...]) -> Exchange | None:
         """The exchange for a request of the client, None if it asks no model to work or cannot be understood."""
         with contained("openai"):
             method, url = args[1].method, str(args[1].url)
+            unmetered.refuse(self.calls, client, method, url)
             found = endpoint(method, url)
             if found is None:
                 return self._filed(client, args, batch_step(method, url))

@@ -14,7 +14,16 @@ from spanledger.semconv import names
 from spanledger_instrumentation.clients.whom import by_host, of_class
 
 Api = Literal[
-    "chat", "completions", "embeddings", "responses", "moderations", "decisions", "transcriptions", "speech", "images"
+    "chat",
+    "completions",
+    "embeddings",
+    "responses",
+    "moderations",
+    "decisions",
+    "transcriptions",
+    "speech",
+    "images",
+    "realtime",
 ]
 
 #: Which API a path belongs to, and its operation. The conventions name none for audio and pictures; those are ours.
@@ -68,14 +77,15 @@ class Endpoint:
     retrieved: str | None = None
 
 
-def _path(url: str) -> str:
+def path_of(url: str) -> str:
+    """The path of a request below the version or the deployment."""
     return "/" + _PREFIX.sub("", urlsplit(url).path).strip("/")
 
 
 @lru_cache(maxsize=1024)
 def endpoint(method: str, path: str) -> Endpoint | None:
     """The endpoint that makes a model work, or reads such work again; None for everything else."""
-    path, method = _path(path), method.lower()
+    path, method = path_of(path), method.lower()
     if method == "post" and (found := _APIS.get(path)):
         return Endpoint(*found)
     again = {"get": _RETRIEVED, "post": _CANCELLED}.get(method)
@@ -87,7 +97,7 @@ def endpoint(method: str, path: str) -> Endpoint | None:
 @lru_cache(maxsize=1024)
 def batch_step(method: str, path: str) -> tuple[Step, str] | None:
     """Which step of a batch of the files API a request is, with the id of batch or file that the path names."""
-    path, method = _path(path), method.lower()
+    path, method = path_of(path), method.lower()
     for step, wanted, pattern in _STEPS:
         if method == wanted and (found := pattern.match(path)):
             return step, found.group(1) or ""
