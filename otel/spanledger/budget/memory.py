@@ -159,18 +159,15 @@ class MemoryStore:
     def before_fork(self) -> None:
         """Wait until no thread is changing anything."""
         self._lock.acquire()
-        self.notes.before_fork()
 
     def in_parent(self) -> None:
         """Go on."""
-        self.notes.after_fork()
         self._lock.release()
 
     def in_child(self) -> None:
         """Go on with what was spent; what is held is the parent's."""
         self._books.drop_open()
         self._owner = owner()
-        self.notes.after_fork()
         self._lock.release()
 
     def _refused(

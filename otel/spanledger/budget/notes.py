@@ -11,6 +11,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 from typing import Protocol
 
+from spanledger.budget import forks
+
 #: Notes that one process keeps; then the oldest are dropped.
 KEPT = 200_000
 
@@ -42,6 +44,7 @@ class MemoryNotes:
         self._limit = limit
         self._notes: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._lock = threading.Lock()
+        forks.tell(self)
 
     def put(self, key: str, value: str, ttl: float) -> None:
         """Remember a value."""
@@ -72,8 +75,12 @@ class MemoryNotes:
         """Wait until no thread is changing anything."""
         self._lock.acquire()
 
-    def after_fork(self) -> None:
-        """Go on, on either side."""
+    def in_parent(self) -> None:
+        """Go on."""
+        self._lock.release()
+
+    def in_child(self) -> None:
+        """Go on, with a copy of what the parent remembers."""
         self._lock.release()
 
     def _found(self, key: str) -> str | None:
