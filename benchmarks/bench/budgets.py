@@ -1,4 +1,4 @@
-"""What a budget costs a call: reserve and settle over five counters, a refusal, and many processes on one file."""
+"""What a budget costs a call: reserve and settle over five counters, a refusal, and many processes on one store."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.redis_server import redis_server
 from bench.result import Verdict, undisturbed
 from spanledger.budget.memory import MemoryStore
+from spanledger.budget.opening import open_store
+from spanledger.budget.redis import RedisStore
 from spanledger.budget.sqlite import SqliteStore
 from spanledger.budget.store import Claim, Counter, Store
 
@@ -52,8 +55,9 @@ class Store5:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """So many processes on one file: what all get done in a second, and how long one reservation takes, in ms."""
+    """So many processes on one store: what all get done in a second, and how long one reservation takes, in ms."""
 
+    store: str
     processes: int
     pause: float
     calls: float
@@ -63,8 +67,12 @@ class Crowd:
 
 def measure(rounds: int = 60, calls: int = 100) -> list[Store5]:
     """The stores of one process, in rounds that take turns."""
-    with tempfile.TemporaryDirectory() as folder:
-        stores: dict[str, Store] = {"memory": MemoryStore(), "SQLite": SqliteStore(Path(folder) / "budgets.sqlite")}
+    with tempfile.TemporaryDirectory() as folder, redis_server() as url:
+        stores: dict[str, Store] = {
+            "memory": MemoryStore(),
+            "SQLite": SqliteStore(Path(folder) / "budgets.sqlite"),
+            "Redis": RedisStore(url),
+        }
         found: dict[str, list[list[float]]] = {name: [[], [], []] for name in stores}
         for _ in range(rounds):
             for name, store in stores.items():
@@ -92,21 +100,27 @@ def _round(store: Store, calls: int) -> tuple[float, float, float]:
 
 
 def crowds(seconds: float = 2.0) -> list[Crowd]:
-    """The contention curve of the SQLite store: 1 to 8 processes, with and without a pause between their calls."""
-    return [_crowd(processes, pause, seconds) for pause in PAUSES for processes in PROCESSES]
+    """The contention curves of the stores that processes share: 1 to 8, with and without a pause in their calls."""
+    return [
+        _crowd(store, processes, pause, seconds)
+        for store in ("SQLite file", "Redis")
+        for pause in PAUSES
+        for processes in PROCESSES
+    ]
 
 
-def _crowd(processes: int, pause: float, seconds: float) -> Crowd:
+def _crowd(store: str, processes: int, pause: float, seconds: float) -> Crowd:
     spawn = multiprocessing.get_context("spawn")
     with (
         tempfile.TemporaryDirectory() as folder,
+        redis_server() as redis,
         ProcessPoolExecutor(processes, spawn, _ready, (spawn.Barrier(processes),)) as pool,
     ):
-        path = str(Path(folder) / "budgets.sqlite")
-        tasks = [pool.submit(_spend, path, pause, seconds) for _ in range(processes)]
+        url = redis if store == "Redis" else f"sqlite:{folder}/budgets.sqlite"
+        tasks = [pool.submit(_spend, url, pause, seconds) for _ in range(processes)]
         took = sorted(time for task in tasks for time in task.result())
     return Crowd(
-        processes, pause, len(took) / seconds, statistics.median(took) * 1e3, took[len(took) * 99 // 100] * 1e3
+        store, processes, pause, len(took) / seconds, statistics.median(took) * 1e3, took[len(took) * 99 // 100] * 1e3
     )
 
 
@@ -114,9 +128,9 @@ def _ready(gate: object) -> None:
     _gate.append(gate)
 
 
-def _spend(path: str, pause: float, seconds: float) -> list[float]:
+def _spend(url: str, pause: float, seconds: float) -> list[float]:
     """How long each reservation took that this process got done."""
-    store = SqliteStore(Path(path))
+    store = open_store(url)
     store.figures()
     gate = _gate[0]
     gate.wait()  # type: ignore[attr-defined]

@@ -49,8 +49,9 @@ environment is the whole process of an app that imports openai, beyond the same 
     "budgets": """\
 What the store of budget counters adds to a call that five budgets apply to, each with a hard limit and a warning: a
 hold on all five before the call, and its settlement after it. CPU time of the thread, the median of the fastest fifth
-of rounds that take turns. Then so many processes at once on one SQLite file, each reserving and settling without end,
-and again with the 20 ms between the two that a quick model takes; wall time, so it knows how many cores there are.""",
+of rounds that take turns; the CPU time of a Redis server comes on top, some 0.2 ms for both. Then so many processes at
+once on one SQLite file or one Redis, each reserving and settling without end, and again with the 20 ms between the two
+that a quick model takes; wall time, so it knows how many cores there are.""",
     "prices": """\
 The first price is that of a fresh process with the SDK imported: reading the table and compiling one model, median CPU
 time. Later ones are the fastest of nine repeats of 20,000 look-ups with the cost of a call, in one process.""",

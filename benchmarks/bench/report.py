@@ -145,10 +145,10 @@ def stores(found: Sequence[Store5]) -> list[str]:
 
 def crowds(found: Sequence[Crowd]) -> list[str]:
     """The contention curve."""
-    head = ["one SQLite file, 5 counters", "calls per second, all", "reserve, median ms", "reserve, 99th percentile ms"]
+    head = ["one store, 5 counters", "calls per second, all", "reserve, median ms", "reserve, 99th percentile ms"]
     rows = [
         [
-            f"{one.processes} processes, {f'calls of {one.pause * 1e3:.0f} ms' if one.pause else 'no pause'}",
+            f"{one.store}, {one.processes} processes, {_pace(one)}",
             f"{one.calls:,.0f}",
             f"{one.median:.2f}",
             f"{one.worst:.2f}",
@@ -156,3 +156,7 @@ def crowds(found: Sequence[Crowd]) -> list[str]:
         for one in found
     ]
     return table(head, rows)
+
+
+def _pace(crowd: Crowd) -> str:
+    return f"calls of {crowd.pause * 1e3:.0f} ms" if crowd.pause else "no pause"

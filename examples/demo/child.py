@@ -22,7 +22,7 @@ _APP = Path(__file__).resolve().parent.parent / "recommender"
 _START_SECONDS = 90.0
 _STOP_SECONDS = 15.0
 _ERROR = re.compile(r"[A-Za-z_][\w.]*(Error|Exception)\b")  # the last line of a traceback
-_SETTING = re.compile(r"(SPANLEDGER|COST)_[A-Z_]+=")  # how a sentence about a setting begins
+_SETTING = re.compile(r"(SPANLEDGER|COST)_[A-Z_]+[=:]")  # how a sentence about a setting begins
 _READ = 1 << 20
 _NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

@@ -7,11 +7,9 @@ span: it prices what was used before the span ends, because an ended span takes 
 from __future__ import annotations
 
 import os
-import random
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Protocol
 from weakref import WeakSet
@@ -23,56 +21,20 @@ from spanledger import scope
 from spanledger.admission import Admission
 from spanledger.afterwards import Afterwards
 from spanledger.config import Settings
-from spanledger.errors import BudgetExceeded, Refusal, contained, type_name
+from spanledger.errors import BudgetExceeded, Refusal, contained, failed, type_name
 from spanledger.guard import Asked, Guard
 from spanledger.lineage import Facts, Lineage
+from spanledger.messages import NOTHING, Answer, Request
 from spanledger.pending import Remembered
 from spanledger.pricing import Price, PriceBook
 from spanledger.pricing.attributes import price_attributes
+from spanledger.reckoning import believable, error_attributes, first_line, price_of, start_attributes
 from spanledger.semconv import names
-from spanledger.usage import Usage
 
 SCOPE_NAME = "spanledger"
+#: The call whose requests are being made in a context.
+_CLAIM = context.create_key("spanledger-claim")
 
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is known of a call before it is sent. `attributes` are further `gen_ai.request.*` and the like.
-
-    `key` is a fingerprint of the API key, never the key.
-    """
-
-    operation: str
-    provider: str
-    model: str | None = None
-    server_address: str | None = None
-    server_port: int | None = None
-    stream: bool = False
-    tier: str | None = None
-    key: str | None = None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    links: tuple[trace.Link, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a provider answered, as far as it was seen. `attributes` are further `gen_ai.response.*` and the like."""
-
-    usage: Usage | None = None
-    model: str | None = None
-    tier: str | None = None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    error: BaseException | None = None
-    """What the provider says went wrong, in an answer that HTTP calls a success."""
-    instead: Callable[[], Usage | None] | None = field(default=None, compare=False)
-    """Estimates the usage, in case that the one told is more than the model can take and give; None where it may be."""
-    parts: tuple[Usage, ...] = ()
-    """The usages that `usage` is the sum of, where they are priced one by one: the requests of a batch."""
-    beside: tuple[Answer, ...] = ()
-    """What other models did on the way, asked by the provider itself; each becomes a call of its own below this."""
-
-
-NOTHING = Answer()
 
 #: Operations that no provider charges for.
 FREE = frozenset({"moderation"})
@@ -144,11 +106,17 @@ class Calls:
             detail = f"{what}; it goes, uncounted, under unbounded: window"
             raise BudgetExceeded(self.guard.refused(Refusal(closed.name, "too_large", detail=detail)).refusal)
 
+    def _run_around(self, here: context.Context) -> str | None:
+        """The run of the request or task whose span is open around here."""
+        if not here:
+            return None
+        return self.lineage.run_of(trace.get_current_span(here).get_span_context().span_id)
+
     def start(self, request: Request, payer: scope.Scope | None = None) -> Call:
         """Begin a call in the current context: whoever pays there pays for it, unless a payer is named."""
         here = context.get_current()
         payer = self.payer(payer, here)
-        attributes = _start_attributes(request, payer)
+        attributes = start_attributes(request, payer)
         name = f"{request.operation} {request.model}" if request.model else request.operation
         span = self.tracer.start_span(name, here, SpanKind.CLIENT, attributes, request.links or None)
         self.lineage.claimed(span.get_span_context().span_id)
@@ -162,8 +130,7 @@ class Calls:
         if self.settings.trusts_baggage:
             payer = payer.over(scope.from_baggage(here))
         if payer.run is None:
-            outer = self.lineage.run_of(trace.get_current_span(here).get_span_context().span_id)
-            payer = scope.with_run(payer, outer or scope.process_run())
+            payer = scope.with_run(payer, self._run_around(here) or scope.process_run())
         return payer
 
     def admission(
@@ -184,27 +151,6 @@ class Calls:
         )
         ticket = guard.ticket(asked)
         return None if ticket is None else Admission(ticket, span)
-
-
-def _start_attributes(request: Request, payer: scope.Scope) -> dict[str, Any]:
-    attributes: dict[str, Any] = {
-        names.GEN_AI_OPERATION_NAME: request.operation,
-        names.GEN_AI_PROVIDER_NAME: request.provider,
-        names.SPANLEDGER_CALL_ID: f"{time.time_ns():016x}{random.getrandbits(64):016x}",
-        names.SPANLEDGER_STAGE: scope.UNATTRIBUTED,
-        names.SPANLEDGER_TENANT_ID: scope.UNATTRIBUTED,
-    }
-    attributes.update(payer.attributes())
-    attributes.update(request.attributes)
-    if request.model:
-        attributes[names.GEN_AI_REQUEST_MODEL] = request.model
-    if request.server_address:
-        attributes[names.SERVER_ADDRESS] = request.server_address
-    if request.server_port is not None:
-        attributes[names.SERVER_PORT] = request.server_port
-    if request.stream:
-        attributes[names.GEN_AI_REQUEST_STREAM] = True
-    return attributes
 
 
 class Call:
@@ -232,8 +178,12 @@ class Call:
         self.request = replace(self.request, model=model)
 
     def active(self) -> scope.Held:
-        """Make the span current while requests are under way; our baggage, no provider's business, is gone there."""
-        return scope.Held(trace.set_span_in_context(self.span, scope.without_baggage(self._context)))
+        """Make the span current while requests are under way; our baggage, no provider's business, is gone there.
+
+        Requests made there are claimed: adapters of whatever lies below leave them alone.
+        """
+        inner = trace.set_span_in_context(self.span, scope.without_baggage(self._context))
+        return scope.Held(context.set_value(_CLAIM, self, inner))
 
     @property
     def calls(self) -> Calls:
@@ -281,28 +231,16 @@ class Call:
             self._ended = True
         if self._pid != os.getpid():
             return  # a forked child shares the stream; the call is its parent's
-        with contained("call"):
+        try:
             self._settle(answer, error)
+        except Exception as failure:  # noqa: BLE001  contained, without the cost of a context for every call
+            failed("call", failure)
         with contained("call"):
             self.span.end()
 
-    def _believable(self, answer: Answer) -> Answer:
-        """The answer, with an estimate for a usage that its model's context window has no room for."""
-        usage, request = answer.usage, self.request
-        model = answer.model or request.model
-        if usage is None or answer.instead is None or model is None or request.operation == "embeddings":
-            return answer
-        window = self._calls.book.limits(request.provider, model).context
-        if usage.estimated or usage.web_searches or usage.units or not usage.checked().exceeds(window):
-            return answer
-        guess = answer.instead()
-        if guess is None:
-            return answer
-        return replace(answer, usage=replace(guess, suspect=True, reported_nano_usd=usage.reported_nano_usd))
-
     def _settle(self, answer: Answer, error: BaseException | None) -> None:
         duration = self.elapsed
-        answer = self._believable(answer)
+        answer = believable(self._calls.book, self.request, answer)
         found: dict[str, Any] = {**answer.attributes, **self._limits}
         if answer.model:
             found[names.GEN_AI_RESPONSE_MODEL] = answer.model
@@ -310,7 +248,7 @@ class Call:
             found[names.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = self._first_chunk
         usage, price = answer.usage, None
         if usage is not None:
-            price = self._price(usage, answer)
+            price = price_of(self._calls.book, self.request, usage, answer)
             found.update(usage.attributes())
             found.update(price_attributes(price, self._calls.book.version))
             producing = duration - (self._first_chunk or 0.0)
@@ -321,8 +259,8 @@ class Call:
         error_type = None
         if error is not None:
             error_type = type_name(error)
-            found.update(_error_attributes(error, error_type))
-            self.span.set_status(Status(StatusCode.ERROR, _first_line(error)))
+            found.update(error_attributes(error, error_type))
+            self.span.set_status(Status(StatusCode.ERROR, first_line(error)))
         self.span.set_attributes(found)
         facts = self._facts(answer, price, duration, error_type)
         self._calls.lineage.metered(self.span.get_span_context().span_id, facts)
@@ -338,25 +276,6 @@ class Call:
         finally:
             here.release()
         call.succeed(answer)
-
-    def _price(self, usage: Usage, answer: Answer) -> Price | None:
-        if not answer.parts:
-            return self._price_of(usage, answer)
-        prices = [price for part in answer.parts if (price := self._price_of(part, answer)) is not None]
-        if len(prices) < len(answer.parts):
-            return None
-        return Price(sum(price.nano_usd for price in prices), prices[0].version, prices[0].source)
-
-    def _price_of(self, usage: Usage, answer: Answer) -> Price | None:
-        model = answer.model or self.request.model
-        if model is None:
-            return None
-        request, book = self.request, self._calls.book
-        tier = answer.tier or request.tier
-        price = book.price(usage, provider=request.provider, model=model, tier=tier)
-        if price is None and request.model and request.model != model:
-            price = book.price(usage, provider=request.provider, model=request.model, tier=tier)
-        return price
 
     def _facts(self, answer: Answer, price: Price | None, duration: float, error_type: str | None) -> Facts:
         request = self.request
@@ -381,16 +300,7 @@ class Call:
         )
 
 
-def _error_attributes(error: BaseException, error_type: str) -> dict[str, Any]:
-    found: dict[str, Any] = {names.ERROR_TYPE: error_type}
-    status = getattr(error, "status_code", None)
-    if isinstance(status, int):
-        found[names.HTTP_RESPONSE_STATUS_CODE] = status
-    if isinstance(error, BudgetExceeded):
-        found[names.SPANLEDGER_BUDGET_NAME] = error.refusal.budget
-        found[names.SPANLEDGER_BUDGET_KIND] = error.refusal.kind
-    return found
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0][:200]
+def claimed() -> bool:
+    """Whether a call under way here meters the requests that are made here."""
+    call = context.get_value(_CLAIM)
+    return isinstance(call, Call) and not call.ended

@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Any
 
 from spanledger.errors import ConfigError
@@ -63,17 +62,22 @@ def _unpriced(text: str) -> str:
     raise ValueError("must be deny, allow or price_as:<model>")
 
 
-def _readable(text: str) -> str:
-    try:
-        with Path(text).open("rb") as file:
-            file.read(1)
-    except OSError as error:
-        raise ValueError(f"cannot be read ({error.strerror}); name a readable file") from error
-    return text
-
-
 def _text(text: str) -> str:
     return text
+
+
+def _hosts(text: str) -> tuple[tuple[str, str | None], ...]:
+    """Pairs of host and provider; None where the host is to be left alone."""
+    found: list[tuple[str, str | None]] = []
+    for entry in filter(None, (part.strip() for part in text.replace(";", ",").split(","))):
+        host, equals, provider = (side.strip() for side in entry.lower().partition("="))
+        if host.startswith("-") and len(host) > 1 and not equals:
+            found.append((host[1:], None))
+        elif host and provider and "/" not in host and not host.startswith("-"):
+            found.append((host, provider))
+        else:
+            raise ValueError("must be host=provider or -host, separated by commas")
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,13 @@ TABLE = (
         "What happens to model calls that no adapter has claimed: `meter`, `warn`, `deny` or `off`.",
     ),
     Setting(
+        "SPANLEDGER_WIRE_HOSTS",
+        "wire_hosts",
+        _hosts,
+        "Who answers at a host (with or without port; `.example.com` for all below), for calls that no adapter has "
+        "claimed: `host=provider`, or `-host` to leave it alone (a gateway that meters itself), separated by commas.",
+    ),
+    Setting(
         "SPANLEDGER_COVERED",
         "covered",
         one_of("move", "keep"),
@@ -166,6 +177,7 @@ class Settings:
     hold_ttl: float = 600.0
     lease: str = "auto"
     wire: str = "meter"
+    wire_hosts: tuple[tuple[str, str | None], ...] | None = None
     covered: str = "move"
     trust: str = "off"
     tracking: bool = True

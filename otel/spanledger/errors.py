@@ -97,7 +97,7 @@ class Refused(BaseException):
 
 def type_name(error: BaseException) -> str:
     """The class of an error, as `error.type` has it; ours under the name that users import."""
-    if isinstance(error, BudgetExceeded):
+    if isinstance(error, (BudgetExceeded, Refused)):
         return "spanledger.BudgetExceeded"
     if isinstance(named := getattr(error, "error_type", None), str):
         return named

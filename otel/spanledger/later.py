@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from opentelemetry import trace
 
-from spanledger.call import Call, Calls, Request
+from spanledger.call import Call, Calls
+from spanledger.messages import Request
 from spanledger.pending import LIVES, Pending
 
 

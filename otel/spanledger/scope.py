@@ -102,6 +102,8 @@ EMPTY = Scope()
 
 def current(ctx: Context | None = None) -> Scope:
     """The scope of a context, by default of this one."""
+    if ctx is not None and not ctx:
+        return EMPTY
     found = context.get_value(_KEY, ctx)
     return found if isinstance(found, Scope) else EMPTY
 
@@ -141,10 +143,10 @@ def entries(scope: Scope) -> dict[str, str]:
 
 def without_baggage(ctx: Context) -> Context:
     """The context with our entries taken out of its baggage: for requests to providers, and for untrusted senders."""
-    found = baggage.get_all(ctx)
-    for key in _BAGGAGE:
-        if key in found:
-            ctx = baggage.remove_baggage(key, ctx)
+    if ctx and (found := baggage.get_all(ctx)):
+        for key in _BAGGAGE:
+            if key in found:
+                ctx = baggage.remove_baggage(key, ctx)
     return ctx
 
 
@@ -183,6 +185,12 @@ class Held:
 def with_run(scope: Scope, run: str) -> Scope:
     """The scope with a run; kept, because most calls of a process or request ask for the same."""
     return replace(scope, run=run)
+
+
+@lru_cache(maxsize=1024)
+def attributes_of(scope: Scope) -> Mapping[str, str]:
+    """The attributes of a scope; kept for the same reason, and not to be changed."""
+    return scope.attributes()
 
 
 class _ProcessRun:

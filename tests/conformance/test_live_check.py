@@ -21,8 +21,8 @@ from tests.support.telemetry import Telemetry
 
 from provider import Provider
 from spanledger import scope
-from spanledger.call import Request
 from spanledger.errors import BudgetExceeded, Refusal
+from spanledger.messages import Request
 from spanledger.scope import Prompt, Scope
 from spanledger.semconv import names
 from spanledger_instrumentation.anthropic import AnthropicAdapter

@@ -11,9 +11,10 @@ from opentelemetry.trace import SpanKind
 from tests.support.telemetry import BOOK, Telemetry
 
 from spanledger import scope
-from spanledger.call import Answer, Calls, Request
+from spanledger.call import Calls
 from spanledger.config import Settings
 from spanledger.errors import BudgetExceeded, Refusal
+from spanledger.messages import Answer, Request
 from spanledger.scope import Scope
 from spanledger.semconv import names
 from spanledger.usage import Usage

@@ -27,8 +27,6 @@ GOOD = [
     ("COST_BUDGET_WARNING_THRESHOLD", "0", "run_warning", Decimal(0)),
 ]
 BAD = [
-    ("SPANLEDGER_BUDGETS", "/no/such/file.yaml", "cannot be read"),
-    ("SPANLEDGER_BUDGETS", "/", "cannot be read"),
     ("SPANLEDGER_CAPTURE_CONTENT", "all", "off, span, archive"),
     ("SPANLEDGER_REDACT", "maybe", "true or false"),
     ("SPANLEDGER_UNPRICED", "price_as:", "price_as:<model>"),

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.scripted import chat_events
 
-from spanledger.call import Answer
+from spanledger.messages import Answer
 from spanledger.stream import BodyTap, EventTap
 from spanledger_instrumentation.openai.answer import PlainReader
 from spanledger_instrumentation.openai.events import ChatEvents
@@ -78,6 +78,12 @@ def test_any_bytes_pass_unchanged_and_end_the_call_once(body: bytes, cuts: list[
     assert b"".join(tap.feed(piece) for piece in parts(body, cuts)) + tap.flush() == body
     tap.closed()
     assert len(call.ends) == 1
+
+
+def test_a_boundary_may_come_byte_by_byte() -> None:
+    tap = tapped(Call(), asked=True)
+    body = b'data: {"usage":null,"service_tier":1}\r\n\r\n' * 2
+    assert b"".join(tap.feed(body[at : at + 1]) for at in range(len(body))) == body.replace(b'"usage":null,', b"")
 
 
 @settings(deadline=None)

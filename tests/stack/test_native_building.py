@@ -167,6 +167,15 @@ def test_without_the_right_to_install_the_command_for_it_is_named(
         packages.check()
 
 
+def test_redis_for_the_tests_has_no_other_way_than_its_package(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", machine.with_only("touch"))
+
+    with pytest.raises(Refusal, match=r"Redis is not on PATH and .* install Redis yourself so that it is on PATH\.$"):
+        packages.ensure(packages.REDIS)
+
+
 def test_a_user_who_may_use_sudo_without_a_password_gets_the_packages(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,6 @@
-"""Scenes of stores and `fork`, each played in a process of its own: `python tests/support/forking.py SCENE FOLDER`.
+"""Scenes of stores and `fork`, each played in a process of its own.
+
+    python tests/support/forking.py SCENE FOLDER REDIS-URL
 
 They fork while threads run, which a test runner must not.
 """
@@ -10,13 +12,22 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from spanledger.budget.memory import MemoryStore
+from spanledger.budget.redis import RedisStore
 from spanledger.budget.sqlite import SqliteStore
 from spanledger.budget.store import Claim, Counter, Figures, Settled, Store
 
 RUN = Counter("run", "r1", "r1")
 TEN = [Claim(RUN, 7, 10)]
+
+
+class Place(NamedTuple):
+    """Where a scene may keep its store."""
+
+    folder: Path
+    redis: str
 
 
 def in_child(work: Callable[[], None]) -> None:
@@ -34,7 +45,7 @@ def in_child(work: Callable[[], None]) -> None:
     assert code == 0, f"the child ended with {code}"
 
 
-def memory_holds_stay_with_the_parent(_: Path) -> None:
+def memory_holds_stay_with_the_parent(_: Place) -> None:
     store = MemoryStore()
     store.settle("spent", TEN, [2])
     store.reserve("a", TEN, 60)
@@ -50,8 +61,7 @@ def memory_holds_stay_with_the_parent(_: Path) -> None:
     assert store.settle("a", TEN, [1]) == Settled()
 
 
-def sqlite_holds_are_everybodys(folder: Path) -> None:
-    store = SqliteStore(folder / "budgets.sqlite")
+def _holds_are_everybodys(store: Store) -> None:
     store.reserve("a", TEN, 60)
 
     def child() -> None:
@@ -65,9 +75,17 @@ def sqlite_holds_are_everybodys(folder: Path) -> None:
     assert store.settle("a", TEN, [1]) == Settled(first=False)
 
 
-def sqlite_locks_are_the_childs_own(folder: Path) -> None:
+def sqlite_holds_are_everybodys(place: Place) -> None:
+    _holds_are_everybodys(SqliteStore(place.folder / "budgets.sqlite"))
+
+
+def redis_holds_are_everybodys(place: Place) -> None:
+    _holds_are_everybodys(RedisStore(place.redis))
+
+
+def sqlite_locks_are_the_childs_own(place: Place) -> None:
     """SQLite keeps a lock on the file while it is open: the kernel must know it as the child's."""
-    path = folder / "budgets.sqlite"
+    path = place.folder / "budgets.sqlite"
     store = SqliteStore(path)
     store.figures()
 
@@ -110,12 +128,16 @@ def _while_threads_work(store: Store) -> None:
     assert list(store.gaps()) == []
 
 
-def memory_while_threads_work(_: Path) -> None:
+def memory_while_threads_work(_: Place) -> None:
     _while_threads_work(MemoryStore())
 
 
-def sqlite_while_threads_work(folder: Path) -> None:
-    _while_threads_work(SqliteStore(folder / "budgets.sqlite"))
+def sqlite_while_threads_work(place: Place) -> None:
+    _while_threads_work(SqliteStore(place.folder / "budgets.sqlite"))
+
+
+def redis_while_threads_work(place: Place) -> None:
+    _while_threads_work(RedisStore(place.redis))
 
 
 SCENES = {
@@ -126,9 +148,11 @@ SCENES = {
         sqlite_locks_are_the_childs_own,
         memory_while_threads_work,
         sqlite_while_threads_work,
+        redis_holds_are_everybodys,
+        redis_while_threads_work,
     )
 }
 
 if __name__ == "__main__":
-    SCENES[sys.argv[1]](Path(sys.argv[2]))
+    SCENES[sys.argv[1]](Place(Path(sys.argv[2]), sys.argv[3]))
     print("as it should be")  # noqa: T201  what the test looks for

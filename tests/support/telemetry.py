@@ -19,6 +19,7 @@ from spanledger.call import Calls
 from spanledger.config import Settings
 from spanledger.guard import Guard
 from spanledger.lineage import Lineage
+from spanledger.pipeline import budgeting
 from spanledger.pipeline.export import FanOut
 from spanledger.pipeline.runtime import Runtime
 from spanledger.pricing import PriceBook
@@ -120,6 +121,7 @@ def telemetry(
     )
     reader = InMemoryMetricReader()
     meters = MeterProvider([reader], resource=provider.resource, shutdown_on_exit=False)
+    guard = guard or budgeting.guard(settings, BOOK)
     calls = Calls(settings, BOOK, lineage, guard=guard, provider=provider)
     runtime = Runtime(settings, BOOK, lineage, FanOut(), calls)
     exporter = InMemorySpanExporter()

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs Prometheus and Alertmanager without letting them run as services: those would take ports 9090 and 9093
-# now and at every boot. Run as root.
+# Installs the packages named, servers whose programs are called like them, without letting them run as services: those
+# would take their ports now and at every boot. Run as root.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 
@@ -17,7 +17,7 @@ apt-get update || echo "apt-install.sh: apt-get update failed" >&2
 
 missing=
 services=
-for package in prometheus prometheus-alertmanager; do
+for package in "$@"; do
     command -v "$package" >/dev/null && continue
     missing="$missing $package"
     services="$services $package.service"
@@ -26,7 +26,7 @@ done
 # shellcheck disable=SC2086
 apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 $missing
 
-# Only what we brought in is switched off; a Prometheus that was there before stays as it was.
+# Only what we brought in is switched off; a server that was there before stays as it was.
 if [ -d /run/systemd/system ]; then
     # shellcheck disable=SC2086
     systemctl disable --now $services

@@ -1,9 +1,10 @@
-"""Prometheus and Alertmanager, from the distribution."""
+"""Servers from the distribution: Prometheus and Alertmanager for the stack, Redis for the tests."""
 
 import fcntl
 import os
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from spanstack.errors import Refusal
@@ -11,62 +12,94 @@ from spanstack.layout import cache_dir
 from spanstack.output import say
 
 SCRIPT = Path(__file__).with_name("apt-install.sh")
-# Program names: Debian's first, then that of the projects themselves.
-PROMETHEUS = ("prometheus",)
-ALERTMANAGER = ("prometheus-alertmanager", "alertmanager")
-BY_HAND = "install Prometheus and Alertmanager yourself so that both are on PATH, or run `docker compose up`"
 
 
-def find() -> tuple[Path, Path] | None:
-    """Prometheus and Alertmanager on PATH, if both are there."""
-    prometheus, alertmanager = _which(PROMETHEUS), _which(ALERTMANAGER)
-    return (prometheus, alertmanager) if prometheus and alertmanager else None
+@dataclass(frozen=True)
+class Package:
+    """A package of Debian, and the names its program may have: Debian's first, then that of the project itself."""
+
+    title: str
+    name: str
+    programs: tuple[str, ...]
+
+    def find(self) -> Path | None:
+        """Its program on PATH."""
+        found = next(filter(None, map(shutil.which, self.programs)), None)
+        return Path(found) if found else None
 
 
-def _which(names: tuple[str, ...]) -> Path | None:
-    found = next(filter(None, map(shutil.which, names)), None)
-    return Path(found) if found else None
+@dataclass(frozen=True)
+class Wanted:
+    """Packages that are needed together. `otherwise` is the way out where they cannot be installed."""
+
+    packages: tuple[Package, ...]
+    otherwise: str = ""
+
+    def titles(self, word: str) -> str:
+        """What people call them."""
+        return f" {word} ".join(package.title for package in self.packages)
+
+    @property
+    def by_hand(self) -> str:
+        """What else can be done."""
+        all_of_it = "both are" if len(self.packages) == 2 else "it is"
+        return f"install {self.titles('and')} yourself so that {all_of_it} on PATH{self.otherwise}"
 
 
-def ensure() -> tuple[Path, Path]:
-    """Prometheus and Alertmanager, installed first where they are missing; their services are not started."""
-    return find() or _installed(_installer())
+STACK = Wanted(
+    (
+        Package("Prometheus", "prometheus", ("prometheus",)),
+        Package("Alertmanager", "prometheus-alertmanager", ("prometheus-alertmanager", "alertmanager")),
+    ),
+    ", or run `docker compose up`",
+)
+REDIS = Wanted((Package("Redis", "redis-server", ("redis-server",)),))
 
 
-def check() -> None:
+def find(wanted: Wanted = STACK) -> tuple[Path, ...] | None:
+    """The programs on PATH, if all are there."""
+    found = [path for package in wanted.packages if (path := package.find())]
+    return tuple(found) if len(found) == len(wanted.packages) else None
+
+
+def ensure(wanted: Wanted = STACK) -> tuple[Path, ...]:
+    """The programs, installed first where they are missing; their services are not started."""
+    return find(wanted) or _installed(_installer(wanted), wanted)
+
+
+def check(wanted: Wanted = STACK) -> None:
     """Refuses where `ensure` could not do its work."""
-    if find() is None:
-        _installer()
+    if find(wanted) is None:
+        _installer(wanted)
 
 
-def _installer() -> list[str]:
+def _installer(wanted: Wanted) -> list[str]:
     """The command that runs apt as root."""
+    names = [package.name for package in wanted.packages]
+    missing = f"{wanted.titles('or')} is not on PATH and"
     apt = shutil.which("apt-get")
     if apt is None:
-        raise Refusal(f"Prometheus or Alertmanager is not on PATH and this system has no apt-get: {BY_HAND}.")
+        raise Refusal(f"{missing} this system has no apt-get: {wanted.by_hand}.")
     if os.geteuid() == 0:
-        return ["sh", str(SCRIPT)]
+        return ["sh", str(SCRIPT), *names]
     sudo = shutil.which("sudo")
     if sudo and subprocess.run([sudo, "-n", "true"], capture_output=True, check=False).returncode == 0:
-        return [sudo, "-n", "sh", str(SCRIPT)]
-    raise Refusal(
-        "Prometheus or Alertmanager is not on PATH and installing them needs root: "
-        "run `sudo apt-get install prometheus prometheus-alertmanager`, or run `docker compose up`."
-    )
+        return [sudo, "-n", "sh", str(SCRIPT), *names]
+    raise Refusal(f"{missing} installing needs root: run `sudo apt-get install {' '.join(names)}`{wanted.otherwise}.")
 
 
-def _installed(command: list[str]) -> tuple[Path, Path]:
+def _installed(command: list[str], wanted: Wanted) -> tuple[Path, ...]:
     """Runs the installer, unless another call has done so while we waited for it."""
     cache = cache_dir()
     log = cache / "apt.log"
     with (cache / "apt.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if found := find():
+        if found := find(wanted):
             return found
-        say("Installing Prometheus and Alertmanager from the distribution; their services are not started.")
+        say(f"Installing {wanted.titles('and')} from the distribution; no service is started.")
         with log.open("wb") as sink:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, check=False)
-    found = find()
+    found = find(wanted)
     if done.returncode or found is None:
-        raise Refusal(f"apt-get could not install Prometheus and Alertmanager (see {log}): {BY_HAND}.")
+        raise Refusal(f"apt-get could not install {wanted.titles('and')} (see {log}): {wanted.by_hand}.")
     return found

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from spanledger.bound import Bound
-from spanledger.call import Calls, Request
+from spanledger.call import Calls
+from spanledger.messages import Request
 from spanledger_instrumentation.anthropic.bound import bound
 from spanledger_instrumentation.anthropic.request import Endpoint, provider, request
 from spanledger_instrumentation.anthropic.usage import read_usage

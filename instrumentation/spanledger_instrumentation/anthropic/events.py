@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from spanledger.call import Answer
+from spanledger.messages import Answer
 from spanledger.usage import Usage
 from spanledger_instrumentation.anthropic import content
 from spanledger_instrumentation.anthropic.answer import answer, identity, reported_error, schema, stopped

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from spanledger.call import Request
+from spanledger.messages import Request
 from spanledger.semconv import names
 from spanledger_instrumentation.clients.shapes import mapping
 from spanledger_instrumentation.clients.whom import by_host, of_class

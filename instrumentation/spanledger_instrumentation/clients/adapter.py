@@ -7,14 +7,15 @@ read.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, ClassVar
 
-from spanledger.errors import BudgetExceeded, Refused, contained
+from spanledger.errors import Refused, contained
 from spanledger_instrumentation.adapter import Adapter
 from spanledger_instrumentation.clients.exchange import CURRENT, Exchange
+from spanledger_instrumentation.refusal import refuse
+from spanledger_instrumentation.waiting import wait, wait_async
 
 
 class Refusing:
@@ -27,17 +28,10 @@ class Refusing:
         self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
     ) -> None:
         if isinstance(error, Refused):
-            raise BudgetExceeded(error.refusal) from None
+            refuse(error.refusal)
 
 
 REFUSING = Refusing()
-
-
-async def slept(seconds: float) -> None:
-    """Sleep in the event loop that runs here, asyncio's or trio's; the clients need anyio anyway."""
-    import anyio  # noqa: PLC0415 - only where a call waits
-
-    await anyio.sleep(seconds)
 
 
 class ClientAdapter(Adapter):
@@ -120,8 +114,7 @@ class ClientAdapter(Adapter):
             with lone:
                 return self._attempt(wrapped, client, args, kwargs)
         exchange.attempt_begins(args)
-        for seconds in exchange.admission(args):
-            time.sleep(seconds)
+        wait(exchange.admission(args))
         try:
             result = wrapped(*args, **kwargs)
         except BaseException as error:
@@ -143,8 +136,7 @@ class ClientAdapter(Adapter):
             with lone:
                 return await self._attempt_async(wrapped, client, args, kwargs)
         exchange.attempt_begins(args)
-        for seconds in exchange.admission(args):
-            await slept(seconds)
+        await wait_async(exchange.admission(args))
         try:
             result = await wrapped(*args, **kwargs)
         except BaseException as error:

@@ -19,9 +19,10 @@ from opentelemetry import context
 from spanledger import scope
 from spanledger.admission import Admission
 from spanledger.bound import Bound
-from spanledger.call import Answer, Calls, Request
-from spanledger.errors import BudgetExceeded, contained
+from spanledger.call import Calls
+from spanledger.errors import BudgetExceeded, Refused, contained
 from spanledger.later import resumed
+from spanledger.messages import Answer, Request
 from spanledger.pending import LIVES, Pending
 from spanledger.semconv import names
 from spanledger.stream import Tap, tap_response
@@ -127,9 +128,9 @@ class Submission(Exchange):
     def __exit__(self, kind: Any, error: BaseException | None, trace_back: Any) -> None:
         """A submission that was refused is a span, as any call is."""
         super().__exit__(kind, error, trace_back)
-        if isinstance(error, BudgetExceeded) and self._asked:
+        if isinstance(error, (BudgetExceeded, Refused)) and self._asked:
             with contained(self.library):
-                self._calls.start(self._asked[0][0], self._payer).fail(error)
+                self._calls.start(self._asked[0][0], self._payer).fail(BudgetExceeded(error.refusal))
 
 
 class Results(Exchange, Untimed):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from spanledger.call import NOTHING, Answer, Calls
+from spanledger.call import Calls
+from spanledger.messages import NOTHING, Answer
 from spanledger.stream import Ends, Tap, tap_response
 
 

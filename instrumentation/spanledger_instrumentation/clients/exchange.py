@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 
 from spanledger.admission import UNCUT, Cut
 from spanledger.bound import Bound
-from spanledger.call import NOTHING, Answer, Call, Calls, Request
-from spanledger.errors import contained, type_name
+from spanledger.call import Call, Calls
+from spanledger.errors import Refused, contained, type_name
+from spanledger.messages import NOTHING, Answer, Request
 from spanledger.semconv import names
 from spanledger.stream import BodyReader, BodyTap, Tap, tap_response
 from spanledger_instrumentation.clients.answers import ProviderError
@@ -182,7 +183,7 @@ class Metered(Exchange):
             if self.wants_json() and isinstance(error, Exception):
                 attributes[names.SPANLEDGER_RESPONSE_SCHEMA_VALID] = False
             return replace(self.answer, attributes=attributes)
-        if isinstance(error, Exception) or self._attempts == 0:
+        if isinstance(error, (Exception, Refused)) or self._attempts == 0:
             return NOTHING
         return self.plain().partial(self.call.elapsed)
 

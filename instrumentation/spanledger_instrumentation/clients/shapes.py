@@ -12,7 +12,9 @@ def text(value: object) -> str | None:
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """An object, empty if it is none."""
+    """An object, empty if it is none. What JSON gives is known without the abstract class, which is slow to ask."""
+    if value is None or isinstance(value, dict):
+        return value or {}
     return value if isinstance(value, Mapping) else {}
 
 

@@ -13,8 +13,9 @@ from dataclasses import astuple, replace
 from typing import Any, ClassVar
 
 from spanledger.bound import Bound
-from spanledger.call import Calls, Request
+from spanledger.call import Calls
 from spanledger.errors import contained
+from spanledger.messages import Request
 from spanledger_instrumentation.clients import batches
 from spanledger_instrumentation.clients.batches import Result, release, settled
 from spanledger_instrumentation.clients.bodies import show

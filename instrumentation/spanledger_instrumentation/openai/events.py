@@ -1,17 +1,18 @@
 """Reads OpenAI's streamed answers, event by event, parsing only the few events that say something.
 
-A chat stream of hundreds of chunks is parsed three or four times: its first chunk, those that finish a choice or name a
-tool, and the one with the usage. The texts are parsed only where they are needed afterwards: for estimates.
+A chat stream of hundreds of chunks is parsed two or three times: the chunks that finish a choice or name a tool, and
+the one with the usage. The texts are parsed only where they are needed afterwards: for estimates.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from spanledger.call import Answer
+from spanledger.messages import Answer
 from spanledger.semconv import names
+from spanledger.stream import Kept, Quiet
 from spanledger.usage import Usage
 from spanledger_instrumentation.clients.answers import KEPT, ProviderError, finish, payload, valid_json
 from spanledger_instrumentation.clients.estimates import estimated, texts, tokens
@@ -25,8 +26,12 @@ from spanledger_instrumentation.openai.usage import read_usage
 
 #: What the client raises for an error in a stream.
 _STREAM_ERROR = "openai.APIError"
-#: What stands behind the text of a chunk that neither ends a choice nor tells a usage.
-_QUIET = re.compile(rb'"finish_reason": ?null[}\]]*(?:, ?"usage": ?null)?')
+#: The text in a chunk of chat, whatever the delta calls it, and in one of a legacy completion.
+_TEXT = re.compile(
+    rb'(?:"delta": ?\{(?:"role": ?"assistant", ?)?"\w+"|"choices": ?\[\{"text"): ?"(?P<text>(?:[^"\\]|\\.)*)"'
+)
+#: What OpenAI pads chunks with, so that their size does not tell that of their text.
+_PADDING = b'"obfuscation":"'
 _NULL_USAGE = re.compile(rb',\s*"usage"\s*:\s*null|"usage"\s*:\s*null\s*,\s*')
 #: Marks of servers that send the chunk with nothing but the usage unasked (seen in recorded streams of Novita).
 _UNASKED = (b'"sla_metrics"',)
@@ -66,37 +71,24 @@ class ChatEvents:
         self.final = False
         self.error: BaseException | None = None
         self._body = body
-        self._events: list[bytes] = []
-        self._size = 0
+        self._kept = Kept(KEPT)
         self._head: dict[str, Any] = {}
-        self._usage: Any = None
+        self._usage: Usage | None = None
         self._reasons: list[str] = []
         self._tools: list[str] = []
         self._one_choice = body.get("n") in (None, 1)
-        #: How chunks go on behind their text that hold nothing else, and what the app is to see of that.
-        self._quiet = self._shown = b""
+        self.quiet: Quiet | None = None
 
     def event(self, raw: bytes) -> bytes:
         """Take in one event; returns it as the app is to see it."""
-        if self._size < KEPT:
-            self._events.append(raw)
-            self._size += len(raw)
-        quiet = self._quiet
-        if quiet and (at := raw.rfind(quiet)) > 0 and b'"name"' not in raw:
-            rest = raw[at + len(quiet) :]
-            if b'"usage"' not in rest:
-                return raw[:at] + self._shown + rest if self.edits else raw
-        return self._read(raw)
-
-    def _read(self, raw: bytes) -> bytes:
-        """The long way: look at everything that an event could tell."""
+        self._kept.add(raw)
         if raw.startswith((b"data: [DONE]", b"data:[DONE]")):
             self.final = True
-        elif (not self._head and b"{" in raw) or _tells(raw):
+        elif _tells(raw):
             found = payload(raw)
             if found is not None and self._note(found) and self.edits and not any(mark in raw for mark in _UNASKED):
                 return b""
-        elif self._one_choice:
+        elif self._one_choice and len(self._kept.events) > 1:  # the first names the role, which no other does
             self._learn(raw)
         return self._edited(raw) if self.edits else raw
 
@@ -107,16 +99,24 @@ class ChatEvents:
         return raw
 
     def _learn(self, raw: bytes) -> None:
-        """Remember how a chunk goes on behind its text if it holds nothing else: most of a stream do so alike."""
-        if found := _QUIET.search(raw):
-            begin, end = found.span()
-            shown = _without_null_usage(found[0]) if self.edits and self._edited(raw) is not raw else found[0]
-            if not self.edits or raw[:begin] + shown + raw[end:] == self._edited(raw):
-                self._quiet, self._shown = found[0], shown
+        """Remember how a chunk looks that holds nothing but text: most of a stream look alike."""
+        found = _TEXT.search(raw, max(0, raw.find(b'"choices"')))  # what stands before is half of the chunk
+        if found is None:
+            return
+        begin, stop = found.span("text")
+        padding = raw.find(_PADDING, stop)
+        cut = padding + len(_PADDING) if padding >= 0 else raw.rfind(b'"') + 1
+        close = raw.find(b'"', cut) if padding >= 0 else cut
+        behind, end, shown = raw[stop:cut], raw[close:], None
+        if self.edits and (edited := self._edited(raw)) is not raw:
+            shown = (_without_null_usage(behind), end) if padding >= 0 else (_without_null_usage(behind + end), b"")
+            if raw[:stop] + shown[0] + raw[cut:close] + shown[1] != edited:
+                return
+        self.quiet = Quiet(raw[:begin], behind, end, shown, self._kept)
 
     def _note(self, found: dict[str, Any]) -> bool:
         """Keep what a chunk says; returns whether it is the one that carries nothing but the usage."""
-        for key in ("id", "model", "system_fingerprint", "service_tier"):
+        for key in _HEAD:
             if found.get(key):
                 self._head[key] = found[key]
         if found.get("error"):
@@ -128,56 +128,59 @@ class ChatEvents:
             for call in mappings(mapping(choice.get("delta")).get("tool_calls")):
                 if name := text(mapping(call.get("function")).get("name")):
                     self._tools.append(name)
-        elsewhere = mapping(found.get("x_groq")).get("usage") or found.get("timings")
-        self._usage = found.get("usage") or elsewhere or self._usage
-        self.final = choices == [] and read_usage(self._usage) is not None
+        if told := found.get("usage") or mapping(found.get("x_groq")).get("usage") or found.get("timings"):
+            self._usage = read_usage(told)
+        self.final = choices == [] and self._usage is not None
         return choices == [] and found.get("usage") is not None
 
     def answer(self) -> Answer:
         """What a complete stream said; its usage is estimated from its text if it told none."""
-        usage = self._told()
-        if usage is None:
-            usage = estimated(self._body, self._seen(), 0.0, given_up=False)
-        model, tier = text(self._head.get("model")), text(self._head.get("service_tier"))
-        return Answer(usage, model, tier, self._attributes(), None, self._instead)
+        usage = self._usage or estimated(self._body, self._seen(), 0.0, given_up=False)
+        return self._known(usage, self._instead)
 
     def _instead(self) -> Usage | None:
         return estimated(self._body, self._seen(), 0.0, given_up=False) if one_pass("chat", self._body) else None
 
     def partial(self, elapsed: float) -> Answer:
         """What a stream said that was given up."""
-        usage = self._told() if self._reasons else None
-        if usage is None:
-            usage = estimated(self._body, self._seen(), elapsed, given_up=True)
-        return Answer(usage, text(self._head.get("model")), text(self._head.get("service_tier")), self._attributes())
+        usage = self._usage if self._reasons else None
+        return self._known(usage or estimated(self._body, self._seen(), elapsed, given_up=True))
 
-    def _told(self) -> Usage | None:
-        usage = read_usage(self._usage)
-        return with_search(usage, text(self._head.get("model"))) if usage else None
+    def _known(self, usage: Usage, instead: Callable[[], Usage | None] | None = None) -> Answer:
+        """With what the chunks say of the answer: all of it is in those that were read, or else in the first."""
+        if len(self._head) < len(_HEAD):
+            first = next((found for event in self._kept.events if (found := payload(event))), {})
+            self._head = {key: value for key in _HEAD if (value := first.get(key))} | self._head
+        model, tier = text(self._head.get("model")), text(self._head.get("service_tier"))
+        if not usage.estimated:
+            usage = with_search(usage, model)
+        return Answer(usage, model, tier, self._attributes(), None, instead)
 
     def _seen(self) -> int:
         """Output tokens that were seen: one a chunk with text, or by the size of the text if that is more."""
-        pieces = [piece for event in self._events if (found := payload(event)) for piece in _deltas(found)]
+        pieces = [piece for event in self._kept.events if (found := payload(event)) for piece in _deltas(found)]
         return tokens(pieces)
 
     def _attributes(self) -> dict[str, Any]:
         attributes = finish(self._reasons, self._tools)
-        for key, name in _HEAD:
-            if value := text(self._head.get(key)):
+        for key, name in _HEAD.items():
+            if name is not None and (value := text(self._head.get(key))):
                 attributes[name] = value
         if wants_json(self._body) and self._reasons and not self._tools:
-            said = "".join(t for e in self._events if (found := payload(e)) for t in _deltas(found))
+            said = "".join(t for e in self._kept.events if (found := payload(e)) for t in _deltas(found))
             attributes[names.SPANLEDGER_RESPONSE_SCHEMA_VALID] = valid_json(said)
         if self._capture:
-            attributes |= content.streamed(found for event in self._events if (found := payload(event)))
+            attributes |= content.streamed(found for event in self._kept.events if (found := payload(event)))
         return attributes
 
 
-_HEAD = (
-    ("id", names.GEN_AI_RESPONSE_ID),
-    ("service_tier", names.OPENAI_RESPONSE_SERVICE_TIER),
-    ("system_fingerprint", names.OPENAI_RESPONSE_SYSTEM_FINGERPRINT),
-)
+#: What chunks say of the answer as a whole, and the attributes that become of it.
+_HEAD = {
+    "id": names.GEN_AI_RESPONSE_ID,
+    "model": None,
+    "system_fingerprint": names.OPENAI_RESPONSE_SYSTEM_FINGERPRINT,
+    "service_tier": names.OPENAI_RESPONSE_SERVICE_TIER,
+}
 
 
 def _deltas(found: Mapping[str, Any]) -> list[str]:
@@ -201,15 +204,12 @@ class ResponseEvents:
         self._plain = PlainReader("responses", body, capture=capture)
         self._last: dict[str, Any] = {}
         self._items: list[Any] = []
-        self._deltas: list[bytes] = []
-        self._size = 0
+        self._deltas = Kept(KEPT)
 
     def event(self, raw: bytes) -> bytes:
         """Take in one event; it is passed on as it came."""
         if b'.delta"' in raw[:200]:
-            if self._size < KEPT:
-                self._deltas.append(raw)
-                self._size += len(raw)
+            self._deltas.add(raw)
         elif b'"response"' in raw or b'"error"' in raw or b'output_item.done"' in raw[:200]:
             self._note(payload(raw) or {})
         return raw
@@ -232,7 +232,7 @@ class ResponseEvents:
 
     def partial(self, elapsed: float) -> Answer:
         """What a stream said that was given up."""
-        said = [d for e in self._deltas if (f := payload(e)) and isinstance(d := f.get("delta"), str) and d]
+        said = [d for e in self._deltas.events if (f := payload(e)) and isinstance(d := f.get("delta"), str) and d]
         known = self._plain.parsed({**self._last, "status": "in_progress"})
         usage = known.usage or estimated(self._body, tokens(said), elapsed, given_up=True)
         usage = with_tools(usage, {**self._last, "output": self._items})

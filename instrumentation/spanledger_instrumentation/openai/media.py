@@ -13,7 +13,7 @@ from operator import add
 from typing import Any
 
 from spanledger.bound import Bound
-from spanledger.call import NOTHING, Answer
+from spanledger.messages import NOTHING, Answer
 from spanledger.usage import Units, Usage
 from spanledger_instrumentation.clients.answers import ProviderError, payload
 from spanledger_instrumentation.clients.shapes import mapping, text

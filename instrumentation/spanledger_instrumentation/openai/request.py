@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from spanledger.call import Request
+from spanledger.messages import Request
 from spanledger.semconv import names
 from spanledger_instrumentation.clients.whom import by_host, of_class
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from spanledger.call import Answer, Calls
+from spanledger.call import Calls
 from spanledger.later import resumed
+from spanledger.messages import Answer
 from spanledger.semconv import names
 from spanledger.stream import BodyTap, EventTap, tap_response
 from spanledger_instrumentation.clients.exchange import Exchange

@@ -18,8 +18,9 @@ from opentelemetry import context
 
 from spanledger import scope
 from spanledger.admission import Admission
-from spanledger.call import Answer, Call, Calls, Request
+from spanledger.call import Call, Calls
 from spanledger.errors import BudgetExceeded, Refused, contained
+from spanledger.messages import Answer, Request
 from spanledger_instrumentation.clients.answers import ProviderError
 from spanledger_instrumentation.clients.shapes import mapping, text
 from spanledger_instrumentation.clients.sizes import size

@@ -7,7 +7,6 @@ Whichever class the client has for a kind of session, all of them send and recei
 from __future__ import annotations
 
 import inspect
-import time
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -16,8 +15,9 @@ import wrapt
 
 from spanledger.call import Calls
 from spanledger.errors import contained
-from spanledger_instrumentation.clients.adapter import REFUSING, slept
+from spanledger_instrumentation.clients.adapter import REFUSING
 from spanledger_instrumentation.openai.sessions import Kind, Session
+from spanledger_instrumentation.waiting import wait, wait_async
 
 if TYPE_CHECKING:
     _Proxy = wrapt.ObjectProxy[Any]
@@ -49,8 +49,7 @@ class _Socket(_Proxy):
 
     def send(self, message: Any, *args: Any, **kwargs: Any) -> Any:
         with REFUSING:
-            for seconds in self._self_session.sending(message):
-                time.sleep(seconds)
+            wait(self._self_session.sending(message))
         try:
             return self.__wrapped__.send(message, *args, **kwargs)
         except BaseException as error:
@@ -82,8 +81,7 @@ class _AsyncSocket(_Proxy):
 
     async def send(self, message: Any, *args: Any, **kwargs: Any) -> Any:
         with REFUSING:
-            for seconds in self._self_session.sending(message):
-                await slept(seconds)
+            await wait_async(self._self_session.sending(message))
         try:
             return await self.__wrapped__.send(message, *args, **kwargs)
         except BaseException as error:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from spanledger.bound import Bound
-from spanledger.call import NOTHING, Answer
+from spanledger.messages import NOTHING, Answer
 from spanledger.semconv import names
 from spanledger.usage import Usage
 from spanledger_instrumentation.clients.answers import ProviderError, finish

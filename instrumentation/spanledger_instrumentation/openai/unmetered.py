@@ -10,10 +10,12 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from spanledger.call import Calls, Request
+from spanledger.call import Calls
 from spanledger.errors import BudgetExceeded
+from spanledger.messages import Request
 from spanledger_instrumentation.clients.whom import whom
 from spanledger_instrumentation.openai.request import path_of, provider
+from spanledger_instrumentation.refusal import refuse as leave
 
 #: Paths to which a POST begins something that costs money, the operation, and what it is in a sentence.
 _PATHS: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
@@ -48,13 +50,14 @@ def refuse(calls: Calls, client: Any, method: str, url: str) -> None:
 
     Raises:
         BudgetExceeded: one is. A span says so, as with every call that is refused.
+        Refused: the same, to the door above.
     """
     if calls.guard is None or (found := _found(method, url)) is None:
         return
     operation, sentence = found
     try:
         calls.unbounded(sentence)
-    except BudgetExceeded as refused:
+    except BudgetExceeded as error:
         who, (host, port) = whom(client, provider)
-        calls.start(Request(operation, who, server_address=host or None, server_port=port)).fail(refused)
-        raise
+        calls.start(Request(operation, who, server_address=host or None, server_port=port)).fail(error)
+        leave(error.refusal)

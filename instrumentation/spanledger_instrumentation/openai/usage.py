@@ -12,6 +12,21 @@ from spanledger_instrumentation.clients.shapes import mapping
 #: Where details of input and output stand: in chat, in the Responses API, in transcriptions and realtime.
 _INTO = ("prompt_tokens_details", "input_tokens_details", "input_token_details", "prompt_token_details")
 _OUT = ("completion_tokens_details", "output_tokens_details", "output_token_details")
+#: What the details count, and the field of `Usage` that it is: of input, of output, of what was read from a cache, and
+#: of what was written to one.
+_INPUT_PARTS = {"audio_tokens": "input_audio", "image_tokens": "input_image", "video_tokens": "input_video"}
+_OUTPUT_PARTS = {
+    "audio_tokens": "output_audio",
+    "image_tokens": "output_image",
+    "accepted_prediction_tokens": "accepted_prediction",
+    "rejected_prediction_tokens": "rejected_prediction",
+}
+_CACHED_PARTS = {"audio_tokens": "cache_read_audio", "image_tokens": "cache_read_image"}
+_WRITTEN_PARTS = {"ttl_12h_tokens": "cache_write_long"}
+#: What every block of OpenAI's has; a block with nothing else tells of nothing that is no token.
+_COMMON = frozenset(
+    ("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens", "total_tokens", *_INTO, *_OUT)
+)
 
 
 def read_usage(raw: object) -> Usage | None:
@@ -29,34 +44,41 @@ def read_usage(raw: object) -> Usage | None:
     if tokens_in is None and tokens_out is None:
         return _timed(block)
     into, out = _first(block, _INTO), _first(block, _OUT)
-    cached, lives = mapping(into.get("cached_tokens_details")), mapping(into.get("cache_write_tokens_details"))
     reasoning = count(out.get("reasoning_tokens")) or count(block.get("reasoning_tokens"))
     plain = (tokens_in or 0) + (tokens_out or 0)
     beyond, total = _beyond(block, plain, reasoning), count(block.get("total_tokens"))
+    more = {} if block.keys() <= _COMMON else _more(block)
     return usable(
         Usage(
             input=tokens_in or 0,
             output=(tokens_out or 0) + beyond,
             cache_read=_cache_read(block, into),
             cache_write=count(into.get("cache_write_tokens")) or count(block.get("cache_creation_input_tokens")),
-            cache_write_long=count(lives.get("ttl_12h_tokens")),
             reasoning=reasoning,
-            input_audio=count(into.get("audio_tokens")),
-            output_audio=count(out.get("audio_tokens")),
-            cache_read_audio=count(cached.get("audio_tokens")),
-            cache_read_image=count(cached.get("image_tokens")),
-            input_image=count(into.get("image_tokens")),
-            output_image=count(out.get("image_tokens")),
-            input_video=count(into.get("video_tokens")),
-            citation=count(block.get("citation_tokens")),
-            accepted_prediction=count(out.get("accepted_prediction_tokens")),
-            rejected_prediction=count(out.get("rejected_prediction_tokens")),
-            web_searches=_searches(block),
-            reported_nano_usd=reported(block),
             reported_total=total if total > plain + beyond else 0,
-            units=_units(block),
+            **_parts(into, _INPUT_PARTS),
+            **_parts(out, _OUTPUT_PARTS),
+            **_parts(into.get("cached_tokens_details"), _CACHED_PARTS),
+            **_parts(into.get("cache_write_tokens_details"), _WRITTEN_PARTS),
+            **more,
         )
     )
+
+
+def _parts(details: object, fields: Mapping[str, str]) -> dict[str, Any]:
+    """The counts that are there; most are not, or are 0."""
+    found = mapping(details)
+    return {field: count(told) for key, field in fields.items() if (told := found.get(key))} if found else {}
+
+
+def _more(block: Mapping[str, Any]) -> dict[str, Any]:
+    """What only some servers tell."""
+    return {
+        "citation": count(block.get("citation_tokens")),
+        "web_searches": _searches(block),
+        "reported_nano_usd": reported(block),
+        "units": _units(block),
+    }
 
 
 def _first(block: Mapping[str, Any], keys: tuple[str, ...]) -> Mapping[str, Any]:

@@ -12,14 +12,15 @@ from spanledger.budget.store import Store
 from spanledger.errors import ConfigError
 
 AUTO = "auto"
-_FORMS = "auto, memory:, sqlite:///absolute/path or sqlite:relative/path"
+_FORMS = "auto, memory:, sqlite:///absolute/path, sqlite:relative/path or redis://host:6379/0"
+_REDIS = ("redis", "rediss", "unix")
 
 
 def open_store(url: str) -> Store:
     """The store that a URL names; `auto` is the file of this user.
 
     Raises:
-        ConfigError: it names none.
+        ConfigError: it names none, or one that needs a package which is not there.
     """
     if url == AUTO:
         return SqliteStore(default_path())
@@ -28,6 +29,8 @@ def open_store(url: str) -> Store:
         return MemoryStore()
     if colon and scheme == "sqlite":
         return SqliteStore(_path(url, rest))
+    if scheme in _REDIS and rest.startswith("//"):
+        return _redis(url)
     raise ConfigError(f"SPANLEDGER_STORE: {url!r} names no store; give {_FORMS}")
 
 
@@ -48,7 +51,23 @@ def _path(url: str, rest: str) -> Path:
         raise ConfigError(
             f"SPANLEDGER_STORE: {url!r} names a host; an absolute path takes three slashes: sqlite:///path"
         )
-    path = Path(rest.removeprefix("//")).expanduser()
+    path = Path("/" + rest.lstrip("/") if rest.startswith("/") else rest).expanduser()
     if rest.endswith("/") or not path.name:
         raise ConfigError(f"SPANLEDGER_STORE: {url!r} names no file; give sqlite:///absolute/path/of.sqlite")
     return path.absolute()
+
+
+def _redis(url: str) -> Store:
+    try:
+        from spanledger.budget.redis import RedisStore  # noqa: PLC0415  few apps have the package that this needs
+    except ImportError as error:
+        raise ConfigError(
+            f"SPANLEDGER_STORE: a Redis needs the package redis: pip install 'spanledger[redis]' ({error})"
+        ) from error
+    try:
+        return RedisStore(url)
+    except (ValueError, TypeError) as error:
+        # The URL may hold a password: it is not repeated.
+        raise ConfigError(
+            f"SPANLEDGER_STORE: this is no URL of a Redis: {error}; give redis://user:password@host:6379/0?prefix=NAME"
+        ) from error

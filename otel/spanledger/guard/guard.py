@@ -101,6 +101,11 @@ class Guard:
         subject = Subject(asked.payer, self.service, asked.model, asked.key, baggage)
         return self.register.places(subject, time.time() if self.store is None else self.store.now())
 
+    def spent(self, asked: Asked) -> Refusal | None:
+        """Why not even the smallest call may be made, None where one may be: for calls whose requests nobody sees."""
+        ticket = self.ticket(asked)
+        return None if ticket is None else ticket.spent()
+
     def settle(self, hold: str, claims: tuple[Claim, ...], actual: tuple[int, ...] | None) -> list[Warned]:
         """End a hold, now or as soon as the store can be reached; an `actual` of None releases it. Never raises.
 

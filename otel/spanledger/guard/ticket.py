@@ -13,7 +13,7 @@ from spanledger.budget.register import Place
 from spanledger.budget.store import Claim, Denied, StoreError
 from spanledger.errors import Refusal, Refused, failed
 from spanledger.guard.deferred import Deferred
-from spanledger.guard.worst import Asked, Cut, remaining
+from spanledger.guard.worst import Asked, Cut, figures, remaining
 from spanledger.usage import Usage
 
 if TYPE_CHECKING:
@@ -76,6 +76,24 @@ class Ticket:
             needed = worst.tokens if budget.unit == "tokens" else worst.nano_usd
             if left is not None and (needed is None or needed > left):
                 return budget.downgrade_to
+        return None
+
+    def spent(self) -> Refusal | None:
+        """The refusal of a hard budget that has nothing left, None where all have."""
+        guard, store = self._guard, self._guard.store
+        if guard.problem is not None:
+            return guard.refused(Refusal("SPANLEDGER_BUDGETS", "misconfigured", detail=guard.problem)).refusal
+        if store is None:
+            return None
+        try:
+            for place in guard.places(self.asked):
+                found = figures(place, store)
+                limit = place.budget.limit if found.limit is None else found.limit
+                if place.budget.hard and limit is not None and (found.halted or found.committed >= limit):
+                    denied = Denied(0, "exhausted", limit, found.committed, found.held, 0, found.halted)
+                    return guard.refused(self._refusal(place, denied)).refusal
+        except StoreError as error:
+            failed("store", error)
         return None
 
     def admit(self, *bounds: Bound) -> Iterator[float]:
@@ -217,7 +235,8 @@ class Ticket:
 def _actual(budget: Budget, held: int | None, usage: Usage | None, nano_usd: int | None) -> int:
     """What a budget of money or tokens is charged; `held` is None for a call that never asked."""
     found = None
-    if usage is not None and not (usage.estimated and budget.abandoned == "hold" and held is not None):
+    given_up = usage is not None and usage.estimated and held is not None
+    if usage is not None and not (given_up and (usage.suspect or budget.abandoned == "hold")):
         found = usage.total if budget.unit == "tokens" else nano_usd
     if found is None:
         return held or 0

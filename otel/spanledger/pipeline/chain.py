@@ -5,19 +5,27 @@ from __future__ import annotations
 from opentelemetry.sdk.trace import SpanProcessor
 
 from spanledger.config import Settings
+from spanledger.guard import Guard
 from spanledger.lineage import Lineage
 from spanledger.pipeline.enforce import Enforce
 from spanledger.pipeline.meters import Meters
 from spanledger.pipeline.price import Price
 from spanledger.pipeline.record import Record
 from spanledger.pipeline.redact import Redact
+from spanledger.pipeline.second_line import SecondLine
 from spanledger.pricing import PriceBook
 
 
 def chain(
-    settings: Settings, book: PriceBook, lineage: Lineage, meters: Meters, export: SpanProcessor
+    settings: Settings,
+    book: PriceBook,
+    lineage: Lineage,
+    meters: Meters,
+    export: SpanProcessor,
+    guard: Guard | None = None,
 ) -> SpanProcessor:
     """Enforce ► Price ► Redact ► Record ► export: every span passes once, whatever number of exporters follows."""
     record = Record(export, lineage, meters)
     redact = Redact(record) if settings.redact else record
-    return Enforce(Price(redact, book, lineage, settings), lineage)
+    budgets = SecondLine(guard, lineage) if guard is not None else None
+    return Enforce(Price(redact, book, lineage, settings, budgets), lineage, budgets)

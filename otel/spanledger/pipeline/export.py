@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from opentelemetry.sdk.trace import ReadableSpan, SynchronousMultiSpanProcessor
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SynchronousMultiSpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-from spanledger.errors import contained
+from spanledger.errors import failed
 
 
 class Counted(SpanExporter):
@@ -47,12 +48,20 @@ class FanOut(SynchronousMultiSpanProcessor):
         self._exporters.append(counted)
         self.add_span_processor(BatchSpanProcessor(counted))
 
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Batches want spans that have ended."""
+
     def on_end(self, span: ReadableSpan) -> None:
         """Queue a span for export."""
-        if self._exporters and span.context is not None and span.context.trace_flags.sampled:
+        context = span.context
+        if context is None or not context.trace_flags.sampled:
+            return
+        if self._exporters:
             self.accepted += 1
-        with contained("export"):
+        try:
             super().on_end(span)
+        except Exception as error:  # noqa: BLE001  contained, without the cost of a context for every span
+            failed("export", error)
 
     @property
     def undelivered(self) -> int:

@@ -19,6 +19,7 @@ from spanledger.errors import contained
 from spanledger.lineage import Facts, Lineage
 from spanledger.pipeline.content import without_content
 from spanledger.pipeline.covered import Claim, claim, covered_by, library, set_aside
+from spanledger.pipeline.second_line import SecondLine
 from spanledger.pipeline.stage import Stage, copied, plain
 from spanledger.pricing import Price as Priced
 from spanledger.pricing import PriceBook
@@ -31,8 +32,16 @@ _KINDS = (SpanKind.CLIENT, SpanKind.INTERNAL)
 class Price(Stage):
     """Settles foreign spans that claim usage, on a copy. Our own come settled and pass unchanged."""
 
-    def __init__(self, following: SpanProcessor, book: PriceBook, lineage: Lineage, settings: Settings) -> None:
+    def __init__(
+        self,
+        following: SpanProcessor,
+        book: PriceBook,
+        lineage: Lineage,
+        settings: Settings,
+        budgets: SecondLine | None = None,
+    ) -> None:
         super().__init__(following)
+        self._budgets = budgets
         self._book = book
         self._lineage = lineage
         self._keep = settings.covered == "keep"
@@ -45,7 +54,7 @@ class Price(Stage):
             with contained("pipeline"):
                 settled = span if self._content else without_content(span, maker)
                 settled = self._foreign(settled, plain(settled.attributes))
-        super().on_end(settled)
+        self.pass_end(settled)
 
     def _foreign(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> ReadableSpan:
         claimed = claim(span, attributes, self._lineage)
@@ -70,6 +79,8 @@ class Price(Stage):
             added |= price_attributes(price, self._book.version)
         if span.context is not None:
             self._lineage.metered(span.context.span_id, _facts(claimed, cost, missing))
+        if self._budgets is not None:
+            self._budgets.counted(claimed, cost)
         return copied(span, {**claimed.attributes, **added}) if added else span
 
     def _price(self, claimed: Claim) -> Priced | None:

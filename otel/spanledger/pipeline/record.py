@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 
 from spanledger.call import SCOPE_NAME
-from spanledger.errors import contained
+from spanledger.errors import contained, failed
 from spanledger.lineage import Booked, Facts, Lineage, Node
 from spanledger.pipeline.covered import library
 from spanledger.pipeline.meters import AgentRun, Meters
@@ -46,15 +46,17 @@ class Record(Stage):
                 if node is not None and (agent := agent_of(span)):
                     node.agent = agent
                     self._meters.agent_started(agent)
-        super().on_start(span, parent_context)
+        self.pass_start(span, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Book the span, then pass it on, with the cost below it if there was any."""
-        booked = span
-        with contained("pipeline"):
-            if span.context is not None and (node := self._lineage.closed(span.context.span_id)):
-                booked = self._book(span, span.context, node)
-        super().on_end(booked)
+        booked, context = span, span.context
+        try:
+            if context is not None and (node := self._lineage.closed(context.span_id)):
+                booked = self._book(span, context, node)
+        except Exception as error:  # noqa: BLE001  contained, without the cost of a context for every span
+            failed("pipeline", error)
+        self.pass_end(booked)
 
     def _book(self, span: ReadableSpan, context: SpanContext, node: Node) -> ReadableSpan:
         if node.facts is not None:

@@ -9,7 +9,7 @@ from typing import Any
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Status
 
-from spanledger.errors import contained
+from spanledger.errors import failed
 from spanledger.pipeline.stage import Stage, copied, plain
 from spanledger.semconv import names
 
@@ -104,20 +104,21 @@ class Redact(Stage):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Pass on a span without secrets."""
-        clean = None
-        with contained("redact"):
+        try:
             clean = self._clean(span)
-        super().on_end(
-            clean if clean is not None else copied(span, {}, events=(), status=Status(span.status.status_code))
-        )
+        except Exception as error:  # noqa: BLE001  contained, without the cost of a context for every span
+            failed("redact", error)
+            clean = copied(span, {}, events=(), status=Status(span.status.status_code))
+        self.pass_end(clean)
 
     @staticmethod
     def _clean(span: ReadableSpan) -> ReadableSpan:
+        held, status = span.events, span.status
         attributes = _masked_attributes(span.attributes)
-        events = _masked_events(span.events) if span.events else None
-        description = span.status.description
-        said = masked(description)
+        events = _masked_events(held) if held else None
+        description = status.description
+        said = masked(description) if description else description
         if attributes is None and events is None and said is description:
             return span
-        status = Status(span.status.status_code, said)
+        status = Status(status.status_code, said)
         return copied(span, attributes or span.attributes or {}, events=events, status=status)

@@ -69,10 +69,11 @@ class Runtime:
         """
         provider.sampler = RecordAll(provider.sampler)
         meters = Meters(meter_provider, self._info(provider))
-        provider.add_span_processor(chain(self.settings, self.book, self.lineage, meters, self.export))
-        if self.calls.guard is not None:
-            self.calls.guard.service = str(provider.resource.attributes.get("service.name", ""))
-            BudgetMeters(self.calls.guard, meter_provider)
+        guard = self.calls.guard
+        provider.add_span_processor(chain(self.settings, self.book, self.lineage, meters, self.export, guard))
+        if guard is not None:
+            guard.service = str(provider.resource.attributes.get("service.name", ""))
+            BudgetMeters(guard, meter_provider)
         self.ending = Ending(self.calls.close, lambda: self.export.undelivered)
         if self.notes is not None:
             self.ending.also(self.notes.close)

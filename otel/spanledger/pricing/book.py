@@ -92,13 +92,17 @@ class PriceBook:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._unlock)
         self._tables: Sequence[Table] | None = None
+        self._version = ""
         self._known: dict[_Key, Tariff] = {}
         self._unknown: dict[_Key, None] = {}
 
     @property
     def version(self) -> str:
         """Name and release of the tables, first to last; of a broken book, that it has none."""
-        return "unusable" if self.broken else ",".join(table.version for table in self._loaded())
+        if self.broken:
+            return "unusable"
+        self._loaded()
+        return self._version
 
     def price(
         self, usage: Usage, *, provider: str, model: str, at: datetime | None = None, tier: str | None = None
@@ -195,7 +199,9 @@ class PriceBook:
         if self._tables is None:
             with self._loading:
                 if self._tables is None:
-                    self._tables = self._load()
+                    tables = self._load()
+                    self._version = ",".join(table.version for table in tables)
+                    self._tables = tables
         return self._tables
 
 

@@ -150,7 +150,7 @@ def test_what_the_app_says_of_its_settings_is_passed_on() -> None:
 
     with App(environ) as app:
         (said,) = app.complaints()
-    assert said.startswith("SPANLEDGER_PRICES='/nowhere/prices.json' cannot be read")
+    assert said.startswith("SPANLEDGER_PRICES: the price file /nowhere/prices.json cannot be read")
 
 
 def test_the_parent_may_say_whom_the_app_trusts() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from spanledger.budget.memory import MemoryStore
 from spanledger.budget.opening import default_path, open_store
+from spanledger.budget.redis import RedisStore
 from spanledger.budget.sqlite import SqliteStore
 from spanledger.errors import ConfigError
 
@@ -20,6 +23,7 @@ def test_memory_is_a_store_of_this_process() -> None:
     ("url", "path"),
     [
         ("sqlite:///{here}/b.sqlite", "{here}/b.sqlite"),
+        ("sqlite:////{here}/b.sqlite", "{here}/b.sqlite"),
         ("sqlite:{here}/b.sqlite", "{here}/b.sqlite"),
         ("sqlite:b.sqlite", "{here}/b.sqlite"),
         ("sqlite:sub/100%25.sqlite", "{here}/sub/100%25.sqlite"),
@@ -41,11 +45,16 @@ def test_a_path_is_taken_as_it_is_written(url: str, path: str, tmp_path: Path, m
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("", "names no store; give auto, memory:, sqlite:///absolute/path or sqlite:relative/path"),
+        ("", "names no store; give auto, memory:, sqlite:///absolute/path, sqlite:relative/path or redis://"),
         ("memory", "names no store"),
         ("memory:x", "names no store"),
         ("postgres://host/db", "names no store"),
         ("/tmp/b.sqlite", "names no store"),
+        ("redis:6379", "names no store"),
+        ("redis://:secret@host:port/0", "this is no URL of a Redis"),
+        ("redis://:secret@host/name", "the database 'name' is no number; give redis://user:password@host:6379/0"),
+        ("redis://:secret@host/0?sockettimeout=1", "this is no URL of a Redis"),
+        ("redis://:secret@host/0?socket_timeout=x", "Invalid value for 'socket_timeout'"),
         ("sqlite:", "names no file"),
         ("sqlite:///", "names no file"),
         ("sqlite:///tmp/", "names no file"),
@@ -56,6 +65,30 @@ def test_what_names_no_store_is_told_with_the_way_out(url: str, words: str) -> N
     with pytest.raises(ConfigError, match="SPANLEDGER_STORE") as raised:
         open_store(url)
     assert words in str(raised.value)
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", ["redis://host:6379/0", "rediss://u:p@host/1?prefix=x", "unix:///run/redis.sock?db=1"])
+def test_a_redis_is_named_and_not_reached(url: str) -> None:
+    assert isinstance(open_store(url), RedisStore)
+
+
+def test_a_redis_without_its_package_names_the_extra() -> None:
+    code = (
+        "import sys; sys.modules['redis'] = None\n"
+        "from spanledger.budget.opening import open_store\n"
+        "from spanledger.errors import ConfigError\n"
+        "try: open_store('redis://host')\n"
+        "except ConfigError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "pip install 'spanledger[redis]'" in done.stdout
+
+
+def test_who_uses_no_redis_does_not_load_its_package() -> None:
+    code = "import sys, spanledger.budget.opening as o; o.open_store('memory:'); print('redis' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 @pytest.mark.parametrize("state", [None, "", "relative/state"])

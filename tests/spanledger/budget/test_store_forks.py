@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,9 @@ from tests.support import forking
 
 
 @pytest.mark.parametrize("scene", forking.SCENES)
-def test_after_a_fork(scene: str, tmp_path: Path) -> None:
+def test_after_a_fork(scene: str, tmp_path: Path, redis_url: Callable[[], str]) -> None:
     done = subprocess.run(
-        [sys.executable, forking.__file__, scene, str(tmp_path)],
+        [sys.executable, forking.__file__, scene, str(tmp_path), redis_url()],
         capture_output=True,
         text=True,
         timeout=60,

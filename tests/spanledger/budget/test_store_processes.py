@@ -19,13 +19,13 @@ KILLS = 60
 Spend = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture(params=["sqlite"])
-def spend(request: pytest.FixtureRequest, tmp_path: Path) -> Spend:
+@pytest.fixture(params=["sqlite", "redis"])
+def spend(request: pytest.FixtureRequest, tmp_path: Path, redis_url: Callable[[], str]) -> Spend:
     """Lets processes spend on a new store of every kind that processes share."""
-    urls = {"sqlite": f"sqlite:{tmp_path}/state/budgets.sqlite"}
+    url = f"sqlite:{tmp_path}/state/budgets.sqlite" if request.param == "sqlite" else redis_url()
 
     def run(*arguments: str | int) -> dict[str, Any]:
-        command = [sys.executable, spenders.__file__, urls[request.param], *map(str, arguments)]
+        command = [sys.executable, spenders.__file__, url, *map(str, arguments)]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
         assert done.stderr == ""
         found: dict[str, Any] = json.loads(done.stdout)

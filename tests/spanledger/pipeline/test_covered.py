@@ -14,8 +14,9 @@ from opentelemetry.trace import Span, SpanKind
 from tests.support.telemetry import Telemetry, whole
 from tests.support.telemetry import telemetry as new_telemetry
 
-from spanledger.call import Answer, Call, Request
+from spanledger.call import Call
 from spanledger.config import Settings
+from spanledger.messages import Answer, Request
 from spanledger.semconv import names
 from spanledger.usage import Usage
 

@@ -12,8 +12,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from tests.support.telemetry import Telemetry
 from tests.support.telemetry import telemetry as new_telemetry
 
-from spanledger.call import Answer, Request
 from spanledger.errors import contained
+from spanledger.messages import Answer, Request
 from spanledger.pipeline import meters
 from spanledger.pipeline.tally import OTHER, Capped
 from spanledger.scope import Scope

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.support.telemetry import Telemetry
 
-from spanledger.call import Answer, Request
 from spanledger.config import Settings
+from spanledger.messages import Answer, Request
 from spanledger.pipeline.runtime import Runtime
 from spanledger.semconv import names
 from spanledger.usage import Units, Usage

@@ -12,8 +12,8 @@ from tests.support.telemetry import Telemetry
 from tests.support.telemetry import telemetry as new_telemetry
 
 from spanledger import scope
-from spanledger.call import Answer, Request
 from spanledger.config import Settings
+from spanledger.messages import Answer, Request
 from spanledger.pipeline.sampler import RecordAll
 from spanledger.scope import Scope
 from spanledger.semconv import names

@@ -11,7 +11,7 @@ from tests.support import livecheck
 from tests.support.telemetry import Telemetry
 
 import spanledger
-from spanledger.call import Answer, Request
+from spanledger.messages import Answer, Request
 from spanledger.semconv import generate, names
 from spanledger.usage import Usage
 

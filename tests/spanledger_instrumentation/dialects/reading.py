@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from spanledger.call import Answer
+from spanledger.messages import Answer
 from spanledger.usage import Usage
 from spanledger_instrumentation.dialects import DIALECTS, PlainReader, StreamReader
 

@@ -10,7 +10,7 @@ from tests.support.asking import said
 from tests.support.scripted import answering, client_of, completion
 from tests.support.telemetry import Telemetry
 
-from spanledger.call import Answer, Request
+from spanledger.messages import Answer, Request
 from spanledger.semconv import names
 from spanledger.usage import Units, Usage
 from spanledger_instrumentation.openai.events import ChatEvents

@@ -18,7 +18,7 @@ from traceloop.sdk.decorators import agent, conversation, task, tool, workflow
 
 import spanledger
 from spanledger import scope
-from spanledger.call import Answer, Request
+from spanledger.messages import Answer, Request
 from spanledger.scope import Scope
 from spanledger.semconv import names
 from spanledger.usage import Usage

@@ -1,0 +1,189 @@
+"""One request to a model, from the moment before it is sent to the end of its answer, whatever library sends it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, NoReturn
+
+from spanledger.bound import Bound
+from spanledger.call import Calls
+from spanledger.errors import BudgetExceeded, Refusal, Refused, contained
+from spanledger.messages import NOTHING, Answer
+from spanledger.stream import Tap
+from spanledger_instrumentation.clients.billing import billed, billed_status
+from spanledger_instrumentation.refusal import refuse
+from spanledger_instrumentation.wire.reading import Head, Reading
+
+_OPTION = re.compile(rb"stream_options|include_usage", re.IGNORECASE)
+_OPTIONS = {"stream_options": {"include_usage": True}}
+
+
+class StatusError(Exception):
+    """The provider answered with an error, as HTTP tells it. The app sees the answer; spans say what it was."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status_code = status
+        self.error_type = str(status)
+
+
+def with_usage(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A request that asks for usage at the end of its stream."""
+    return {**body, "stream_options": {**(body.get("stream_options") or {}), "include_usage": True}}
+
+
+class Exchange:
+    """Holds a call together with what its answer is read by. Entered for as long as the request is being made.
+
+    `asks`: the request is sent with `stream_options.include_usage`. `sent` are the bytes of its body, None where nobody
+    knows; `may_alter`: another body may be sent in its place. It also is what a tap tells, because a body that comes at
+    once has no first chunk.
+    """
+
+    def __init__(
+        self, calls: Calls, reading: Reading, *, asks: bool, sent: int | None = None, may_alter: bool = False
+    ) -> None:
+        self.call = calls.start(reading.request())
+        self.asks = asks
+        self._reading = reading
+        self._sent = sent
+        self._may_alter = may_alter
+        self._cap: dict[str, int] = {}
+        self._handed_over = False
+
+    def prepare(self) -> None:
+        """Let the budgets put a cap on the output, where they want one and it can be put into the body.
+
+        Raises:
+            BudgetExceeded: A budget wants a cap of the app's own. `Refused` below a door.
+        """
+        field, admission = self._reading.cap_field, self.call.admission
+        if admission is None or field is None or not self._may_alter:
+            return
+        try:
+            cut = admission.cut(self._bound())
+        except Refused as refused:
+            self._refused(refused.refusal)
+        if cut.output is not None:
+            self._cap = {field: cut.output}
+
+    def admission(self) -> Iterator[float]:
+        """Leave from the budgets for an attempt; yields seconds to sleep while it is not given and there is hope.
+
+        Raises:
+            BudgetExceeded: There is no room. `Refused` below a door.
+        """
+        admission = self.call.admission
+        if admission is None:
+            return
+        try:
+            yield from admission.admit(self._bound())
+        except Refused as refused:
+            self._refused(refused.refusal)
+
+    def _refused(self, refusal: Refusal) -> NoReturn:
+        self.call.fail(BudgetExceeded(refusal))
+        refuse(refusal)
+
+    def _bound(self) -> Bound:
+        """The worst case; where we fail to read it, one that only limits of the model bound."""
+        with contained("wire"):
+            found = self._reading.bound(self._sent)
+            return replace(found, output=next(iter(self._cap.values()))) if self._cap else found
+        return Bound(None, None, passes=None)
+
+    @property
+    def alters(self) -> bool:
+        """Whether the request is sent with another body than the app's."""
+        return self.asks or bool(self._cap)
+
+    def _attempt_over(self, *, may_be_billed: bool) -> None:
+        if self.call.admission is not None:
+            self.call.admission.attempt_over(billed=may_be_billed)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the call has come to its end."""
+        return self.call.ended
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the call began."""
+        return self.call.elapsed
+
+    def first_chunk(self) -> None:
+        """The first piece of the answer is here."""
+        if self._reading.asked.stream:
+            self.call.first_chunk()
+
+    def succeed(self, answer: Answer) -> None:
+        """The answer is complete."""
+        self.call.succeed(answer)
+
+    def fail(self, error: BaseException, answer: Answer = NOTHING) -> None:
+        """This error came instead of the rest of the answer."""
+        self.call.fail(error, answer)
+
+    def __enter__(self) -> Exchange:
+        self._active = self.call.active()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
+    ) -> None:
+        self._active.release()
+        if error is not None and not self._handed_over:
+            self._attempt_over(may_be_billed=billed(error))
+        if isinstance(error, Exception):
+            self.call.fail(error)
+        elif error is not None:
+            self.call.fail(error, self._reading.plain().partial(self.call.elapsed))
+        elif not self._handed_over:
+            self.call.succeed(NOTHING)
+
+    def asking(self, body: bytes | str) -> bytes:
+        """The body with what is added to it; all else stays byte for byte where the app gave no stream options."""
+        raw = body.encode() if isinstance(body, str) else body
+        said = self._reading.asked.body
+        if self.asks and "stream_options" in said:
+            return json.dumps({**with_usage(said), **self._cap}).encode()
+        added = {**(_OPTIONS if self.asks else {}), **self._cap}
+        return json.dumps(added, separators=(",", ":")).encode()[:-1] + b"," + raw.lstrip()[1:]
+
+    def altered(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The same for a body that is yet to be written as JSON."""
+        return {**(with_usage(body) if self.asks else body), **self._cap}
+
+    def may_reject(self, status: int) -> bool:
+        """Whether an answer may be about the option that we added, so that its body is to be looked at."""
+        return self.asks and status in (400, 422)
+
+    def rejected(self, body: bytes | None) -> bool:
+        """Whether an answer is about the option that we added; then the request is made again as the app wrote it.
+
+        An answer without a body may be.
+        """
+        if body is not None and _OPTION.search(body) is None:
+            return False
+        self.asks = False
+        self._attempt_over(may_be_billed=False)
+        return True
+
+    def tap(self, status: int, headers: Iterable[tuple[str, str]]) -> Tap | None:
+        """The head of the answer is here: what is to be put into its body; None where that costs nothing."""
+        head = Head(status, {name.lower(): value for name, value in headers})
+        if self._reading.limits is not None:
+            self.call.limits(self._reading.limits.read(head))
+        if status >= 300:
+            self._attempt_over(may_be_billed=billed_status(status))
+            self.call.fail(StatusError(status))
+            return None
+        return self._reading.tap(self, head, usage_asked=self.asks)
+
+    def hand_over(self) -> None:
+        """The tap is in place; it ends the call."""
+        self._handed_over = True

@@ -1,0 +1,83 @@
+"""Where every request of the HTTP libraries passes: lets by what is none of ours, meters or refuses the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NoReturn
+
+from opentelemetry import trace
+
+from spanledger.call import Calls, claimed
+from spanledger.errors import BudgetExceeded, Refusal, contained, log
+from spanledger_instrumentation.clients.sizes import sent
+from spanledger_instrumentation.refusal import refuse
+from spanledger_instrumentation.wire.exchange import Exchange
+from spanledger_instrumentation.wire.hosts import Hosts
+from spanledger_instrumentation.wire.paths import Route, route
+from spanledger_instrumentation.wire.reading import reading
+from spanledger_instrumentation.wire.recognise import called_around, recognise
+
+#: Headers that vouch for the very bytes of a body.
+_SEALS = ("content-digest", "content-md5", "digest", "signature", "x-amz-content-sha256", "transfer-encoding")
+
+
+def sealed(headers: Mapping[str, str]) -> bool:
+    """Whether a body must be sent as it is, because it is signed or its length is told otherwise."""
+    return headers.get("authorization", "").startswith("AWS4-") or any(name in headers for name in _SEALS)
+
+
+class Gate:
+    """One for all libraries, so that what one has learnt of a host holds for all."""
+
+    def __init__(self, calls: Calls) -> None:
+        self.calls = calls
+        self._hosts = Hosts(calls.settings.wire_hosts or ())
+        self._mode = calls.settings.wire
+        self._warned: set[str] = set()
+        #: Hosts and ports whose server refuses `stream_options.include_usage`.
+        self._without_usage: set[tuple[str, int | None]] = set()
+
+    @staticmethod
+    def route(method: str, url: str) -> Route | None:
+        """What a request may ask a model for, by its method and URL or path; None of all traffic that is not ours."""
+        if method not in ("POST", "post"):
+            return None
+        found = route(url)
+        return None if found is None or claimed() else found
+
+    def begin(self, found: Route, host: str, port: int | None, body: object, *, may_ask: bool) -> Exchange | None:
+        """The exchange for a request that asks a model to work; None if it does not, or cannot be understood.
+
+        `may_ask`: the body can be replaced by one that asks for usage, or caps the output.
+
+        Raises:
+            BudgetExceeded: Calls that no SDK adapter has claimed are refused. Nothing was sent.
+        """
+        with contained("wire"):
+            asked = recognise(found, host, port, body, self._hosts, called_around(trace.get_current_span()))
+            if asked is None:
+                return None
+            read = reading(asked, capture=self.calls.settings.capture_content == "span")
+            if self._mode == "deny":
+                self._refuse(Exchange(self.calls, read, asks=False))
+            if self._mode == "warn":
+                self._warn(host)
+            asks = may_ask and read.takes_usage_option and (host, port) not in self._without_usage
+            return Exchange(self.calls, read, asks=asks, sent=sent(body), may_alter=may_ask)
+        return None
+
+    def refuses_usage_option(self, host: str, port: int | None) -> None:
+        """The plain request got through where the one with the option did not: this server refuses it."""
+        self._without_usage.add((host, port))
+
+    def _warn(self, host: str) -> None:
+        if host not in self._warned:
+            self._warned.add(host)
+            log.warning("a model is called at %s past the adapters of SDKs; metered on the wire", host)
+
+    @staticmethod
+    def _refuse(exchange: Exchange) -> NoReturn:
+        """A refused call is a span too."""
+        refusal = Refusal("SPANLEDGER_WIRE=deny", "misconfigured", detail="the call passes no SDK that is metered")
+        exchange.fail(BudgetExceeded(refusal))
+        refuse(refusal)

@@ -1,0 +1,301 @@
+"""Budgets at every choke point: what leaves, what it is charged, and what the app sees of a refusal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import anthropic
+import openai
+import pytest
+from opentelemetry.trace import StatusCode
+from tests.support import claude
+from tests.support.asking import COST, MODEL, USAGE, later, said
+from tests.support.telemetry import Telemetry, telemetry
+from tests.support.ways import JSON, WAYS, Way, written
+
+from provider import Provider
+from spanledger import BudgetExceeded
+from spanledger.budget.store import Counter, Figures
+from spanledger.config import Settings
+from spanledger.semconv import names
+from spanledger_instrumentation.anthropic import AnthropicAdapter
+from spanledger_instrumentation.openai import OpenAIAdapter
+from spanledger_instrumentation.refusal import Door
+from spanledger_instrumentation.wire import WireAdapter
+
+NANO = 10**9
+
+
+@contextmanager
+def budgeted(budgets: str, **settings: Any) -> Iterator[Telemetry]:
+    """Every adapter that calls models, with budgets in memory."""
+    made = telemetry(Settings(budgets=budgets, store="memory:", **settings))
+    adapters = [adapter(made.calls) for adapter in (OpenAIAdapter, AnthropicAdapter, WireAdapter)]
+    for adapter in adapters:
+        adapter.install()
+    yield made
+    for adapter in adapters:
+        adapter.uninstall()
+    made.runtime.shutdown()
+
+
+def books(made: Telemetry, budget: str = "global/total") -> Figures:
+    guard = made.calls.guard
+    assert guard is not None
+    assert guard.store is not None
+    return guard.store.figure(Counter(budget, "", "total"))
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_a_call_is_charged_what_it_cost_and_holds_nothing_after(client: openai.OpenAI, stream: bool) -> None:
+    with budgeted("global=1USD") as made:
+        answer = client.chat.completions.create(model=MODEL, messages=said(), max_tokens=100, stream=stream)
+        if isinstance(answer, openai.Stream):
+            assert sum(1 for _ in answer) > 1
+        assert books(made) == Figures(committed=round(COST * NANO))
+
+
+def test_a_limit_of_nothing_lets_nothing_out(client: openai.OpenAI, provider: Provider, key: str) -> None:
+    with budgeted("global=0USD") as made:
+        with pytest.raises(BudgetExceeded, match="budget global/total refused the call: exhausted") as refused:
+            client.chat.completions.create(model=MODEL, messages=said())
+        assert refused.value.__cause__ is None
+        span = made.one
+        assert span.status.status_code is StatusCode.ERROR
+        assert made.attributes[names.ERROR_TYPE] == "spanledger.BudgetExceeded"
+        assert made.attributes[names.SPANLEDGER_BUDGET_KIND] == "exhausted"
+        (event,) = span.events
+        assert event.name == names.EVENT_SPANLEDGER_BUDGET_HALT
+        assert dict(event.attributes or {})[names.SPANLEDGER_BUDGET_LIMIT] == 0.0
+    assert provider.log(key) == []
+
+
+def test_a_client_that_retries_asks_once_and_makes_one_span(provider: Provider, key: str) -> None:
+    retrying = openai.OpenAI(base_url=provider.base_url, api_key=key, max_retries=3)
+    with budgeted("global=0USD") as made:
+        with pytest.raises(BudgetExceeded):
+            retrying.chat.completions.create(model=MODEL, messages=said())
+        assert len(made.metered) == 1
+        assert books(made).refused == 1
+
+
+def test_a_request_without_a_cap_is_sent_with_one_that_fits(
+    client: openai.OpenAI, provider: Provider, key: str
+) -> None:
+    with budgeted("global=0.01USD") as made:
+        client.chat.completions.create(model=MODEL, messages=said("Tell me everything."))
+        client.responses.create(model=MODEL, input="Tell me everything.")
+        client.completions.create(model="gpt-3.5-turbo-instruct", prompt="Tell me everything.")
+        caps = [one[names.SPANLEDGER_BUDGET_OUTPUT_CAP] for one in made.said]
+    bodies = [entry["body"] for entry in provider.log(key)]
+    assert bodies[0]["max_completion_tokens"] == caps[0] >= 4_096
+    assert bodies[1]["max_output_tokens"] == caps[1] > 1_000
+    assert bodies[2]["max_tokens"] == 16
+    assert "max_completion_tokens" not in bodies[2]
+
+
+def test_without_a_hard_budget_no_request_is_changed(client: openai.OpenAI, provider: Provider, key: str) -> None:
+    with budgeted("global=0.01USD,action=warn"):
+        client.chat.completions.create(model=MODEL, messages=said())
+    (entry,) = provider.log(key)
+    assert set(entry["body"]) == {"model", "messages"}
+
+
+def test_the_apps_own_arguments_stay_as_they_are(client: openai.OpenAI) -> None:
+    extra: dict[str, Any] = {"user": "u-1"}
+    with budgeted("global=0.01USD"):
+        client.chat.completions.create(model=MODEL, messages=said(), extra_body=extra)
+    assert extra == {"user": "u-1"}
+
+
+def test_of_many_at_once_only_those_leave_that_fit(client: openai.OpenAI, provider: Provider, key: str) -> None:
+    with budgeted("global=0.0033USD") as made, ThreadPoolExecutor(30) as pool:
+
+        def ask(_: int) -> bool:
+            try:
+                client.chat.completions.create(model=MODEL, messages=said("<<delay_ms=200>> Hello"), max_tokens=1_000)
+            except BudgetExceeded:
+                return False
+            return True
+
+        served = sum(pool.map(ask, range(30)))
+        assert served == len(provider.log(key)) == 5
+        assert books(made).held == 0
+
+
+def test_an_attempt_that_failed_without_a_bill_costs_nothing(client: openai.OpenAI) -> None:
+    with budgeted("global=1USD") as made:
+        for name in ("status_429", "status_500", "status_400"):
+            with pytest.raises(openai.APIStatusError):
+                client.chat.completions.create(model=MODEL, messages=said(f"<<fault={name}>> Hi"), max_tokens=9)
+        assert books(made) == Figures()
+
+
+def test_a_connection_that_was_never_made_costs_nothing() -> None:
+    nowhere = openai.OpenAI(base_url="http://127.0.0.1:9/v1", api_key="k", max_retries=1)
+    with budgeted("global=1USD") as made:
+        with pytest.raises(openai.APIConnectionError):
+            nowhere.chat.completions.create(model=MODEL, messages=said(), max_tokens=9)
+        assert books(made) == Figures()
+
+
+def test_attempts_that_time_out_are_charged_and_the_one_that_does_not_fit_stays(provider: Provider, key: str) -> None:
+    impatient = openai.OpenAI(base_url=provider.base_url, api_key=key, max_retries=2, timeout=0.3)
+    with budgeted("global=0.0014USD") as made:
+        with pytest.raises(BudgetExceeded):
+            impatient.chat.completions.create(model=MODEL, messages=said("<<delay_ms=1500>> Hi"), max_tokens=1_000)
+        figures = books(made)
+        assert figures.held == 0
+        assert figures.committed >= 2 * 600_000
+        assert made.attributes[names.SPANLEDGER_BUDGET_CHARGED] == figures.committed / NANO
+    assert len(provider.log(key)) == 2
+
+
+def test_a_stream_given_up_is_charged_what_was_seen_and_never_more_than_held(client: openai.OpenAI) -> None:
+    with budgeted("global=1USD") as made:
+        stream = client.chat.completions.create(
+            model=MODEL, messages=said("<<output=50>> Hi"), max_tokens=60, stream=True
+        )
+        next(iter(stream))
+        stream.close()
+        figures = books(made)
+        assert figures.held == 0
+        assert 0 < figures.committed <= 60 * 600 + 300 * 150
+        assert made.attributes[names.SPANLEDGER_USAGE_ESTIMATED] is True
+        assert made.attributes[names.GEN_AI_USAGE_COST_AMOUNT] == figures.committed / NANO
+
+
+def test_a_cancelled_call_is_charged_its_hold(provider: Provider, key: str) -> None:
+    async def cancelled(client: openai.AsyncOpenAI) -> None:
+        asking = client.chat.completions.create(model=MODEL, messages=said("<<delay_ms=5000>> Hi"), max_tokens=60)
+        task = asyncio.ensure_future(asking)
+        while not provider.log(key):  # noqa: ASYNC110  the provider is another thread's
+            await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    with budgeted("global=1USD") as made:
+        later(provider, key, cancelled)
+        figures = books(made)
+        assert figures.held == 0
+        assert figures.committed >= 60 * 600
+
+
+def test_a_model_without_a_price_does_not_leave(client: openai.OpenAI, provider: Provider, key: str) -> None:
+    with budgeted("global=1USD"), pytest.raises(BudgetExceeded) as refused:
+        client.chat.completions.create(model="model-nobody-knows", messages=said(), max_tokens=9)
+    assert refused.value.kind == "unpriced"
+    assert provider.log(key) == []
+
+
+def test_a_call_is_made_with_the_cheaper_model_where_the_dear_one_does_not_fit(
+    client: openai.OpenAI, provider: Provider, key: str, tmp_path: Any
+) -> None:
+    path = tmp_path / "budgets.yaml"
+    path.write_text(f"budgets:\n  - {{limit: 0.0005USD, action: downgrade, downgrade_to: {MODEL}}}\n")
+    with budgeted(str(path)) as made:
+        client.chat.completions.create(model="gpt-4o", messages=said(), max_tokens=100)
+        assert made.attributes[names.SPANLEDGER_BUDGET_DOWNGRADED_FROM] == "gpt-4o"
+        assert made.attributes[names.GEN_AI_REQUEST_MODEL] == MODEL
+        assert made.attributes[names.GEN_AI_USAGE_COST_AMOUNT] == pytest.approx(COST)
+    (entry,) = provider.log(key)
+    assert entry["body"]["model"] == MODEL
+
+
+def test_a_warning_is_an_event_on_the_span_that_crossed_it_and_a_metric(client: openai.OpenAI) -> None:
+    with budgeted("global=1USD,warn=0.00003USD") as made:
+        for _ in range(3):
+            client.chat.completions.create(model=MODEL, messages=said(), max_tokens=100)
+        events = [[event.name for event in span.events] for span in made.metered]
+        assert events == [[], [names.EVENT_SPANLEDGER_BUDGET_WARNING], []]
+        assert made.points(names.METRIC_SPANLEDGER_BUDGET_WARNINGS[0]) == [
+            ({names.SPANLEDGER_BUDGET_NAME: "global/total"}, 1)
+        ]
+
+
+def test_budgets_are_told_as_metrics(client: openai.OpenAI) -> None:
+    with budgeted("global=1USD;run=0USD") as made:
+        with pytest.raises(BudgetExceeded):
+            client.chat.completions.create(model=MODEL, messages=said(), max_tokens=100)
+        whose = {names.SPANLEDGER_BUDGET_NAME: "global/total", names.SPANLEDGER_BUDGET_SCOPE_VALUE: ""}
+        run = {names.SPANLEDGER_BUDGET_NAME: "run/run", names.SPANLEDGER_BUDGET_SCOPE_VALUE: "*"}
+        assert made.points("spanledger.budget.limit") == [(whose, 1.0), (run, 0.0)]
+        assert made.points("spanledger.budget.remaining") == [(whose, 1.0), (run, 0.0)]
+        refusals = {names.SPANLEDGER_BUDGET_NAME: "run/run", names.SPANLEDGER_BUDGET_KIND: "exhausted"}
+        assert made.points("spanledger.budget.refusals") == [(refusals, 1)]
+
+
+@pytest.fixture
+def messages(provider: Provider, key: str) -> Iterator[anthropic.Anthropic]:
+    with anthropic.Anthropic(base_url=provider.base_url.removesuffix("/v1"), api_key=key, max_retries=2) as made:
+        yield made
+
+
+def test_anthropics_client_asks_the_budgets_too(messages: anthropic.Anthropic, provider: Provider, key: str) -> None:
+    with budgeted("global=1USD") as made:
+        messages.messages.create(model=claude.MODEL, messages=claude.said(), max_tokens=100)
+        assert books(made) == Figures(committed=169_500)
+    with budgeted("global=0USD"), pytest.raises(BudgetExceeded):
+        messages.messages.create(model=claude.MODEL, messages=claude.said(), max_tokens=100)
+    assert len(provider.log(key)) == 1
+
+
+CHAT = {"model": MODEL, "messages": said(), "max_tokens": 100}
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> Way:
+    """Each way to send a request past the SDKs."""
+    return WAYS[request.param]
+
+
+def test_a_request_on_the_wire_is_held_and_charged(way: Way, provider: Provider, key: str) -> None:
+    headers = {**JSON, "authorization": f"Bearer {key}"}
+    with budgeted("global=1USD") as made:
+        way.ask(f"{provider.base_url}/chat/completions", written(CHAT), headers)
+        way.stream(f"{provider.base_url}/chat/completions", written({**CHAT, "stream": True}), headers)
+        assert books(made) == Figures(committed=2 * round(COST * NANO))
+
+
+def test_a_request_on_the_wire_is_refused_before_it_leaves(way: Way, provider: Provider, key: str) -> None:
+    headers = {**JSON, "authorization": f"Bearer {key}"}
+    with budgeted("global=0USD") as made:
+        with pytest.raises(BudgetExceeded):
+            way.ask(f"{provider.base_url}/chat/completions", written(CHAT), headers)
+        assert made.attributes[names.ERROR_TYPE] == "spanledger.BudgetExceeded"
+    assert provider.log(key) == []
+
+
+def test_a_request_on_the_wire_without_a_cap_gets_one(way: Way, provider: Provider, key: str) -> None:
+    headers = {**JSON, "authorization": f"Bearer {key}"}
+    uncapped = {"model": MODEL, "messages": said(f"{USAGE} Hi"), "stream": True}
+    with budgeted("global=0.01USD") as made:
+        seen = way.stream(f"{provider.base_url}/chat/completions", written(uncapped), headers)
+        assert b'"usage"' not in seen.body
+        cap = made.attributes[names.SPANLEDGER_BUDGET_OUTPUT_CAP]
+    (entry,) = provider.log(key)
+    assert entry["body"] == {
+        **uncapped,
+        "max_completion_tokens": cap,
+        "stream_options": {"include_usage": True},
+    }
+
+
+def test_below_a_door_the_refusal_of_a_client_passes_what_retries_and_its_span_says_the_same(
+    client: openai.OpenAI,
+) -> None:
+    def retrying() -> None:
+        try:
+            client.chat.completions.create(model=MODEL, messages=said())
+        except Exception:  # noqa: BLE001  as such libraries do
+            pytest.fail("the library could have retried")
+
+    with budgeted("global=0USD") as made:
+        with pytest.raises(BudgetExceeded), Door():
+            retrying()
+        assert made.attributes[names.ERROR_TYPE] == "spanledger.BudgetExceeded"
+        assert names.GEN_AI_USAGE_INPUT_TOKENS not in made.attributes
