@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -38,6 +39,7 @@ class Refusal:
 
     Amounts are whole numbers of `unit` (money in nano-USD), `retry_after` is seconds; None where it has no meaning.
     `scope_value` is whose budget it is (`acme` of `tenant/day`); `detail` says what to do where that is not plain.
+    `halted`: every further call of the run is refused, too, until somebody raises its limit or resets it.
     """
 
     budget: str
@@ -51,6 +53,7 @@ class Refusal:
     unit: str = "USD"
     scope_value: str = ""
     detail: str = ""
+    halted: bool = False
 
     def __str__(self) -> str:
         """In one line, for people."""
@@ -76,15 +79,31 @@ class BudgetExceeded(SpanledgerError):  # noqa: N818  the name that the contract
         super().__init__(str(refusal))
         self.refusal = refusal
 
-    def __reduce__(self) -> tuple[type[BudgetExceeded], tuple[Refusal]]:
+    def __reduce__(self) -> tuple[Callable[[Refusal], BudgetExceeded], tuple[Refusal]]:
         """Copies and pickles keep the refusal: workers send exceptions to their parents."""
-        return type(self), (self.refusal,)
+        return exceeded, (self.refusal,)
 
     def __getattr__(self, name: str) -> object:
         """`error.budget`, `error.kind` and the other facts of the refusal."""
         if name in Refusal.__slots__:
             return getattr(self.refusal, name)
         raise AttributeError(name)
+
+
+#: Further bases of the exception of a halt: what frameworks let pass, because it is control flow of their own, where
+#: they retry or swallow any other error. The adapters of those frameworks say which.
+PASSING: list[type[Exception]] = []
+
+
+def exceeded(refusal: Refusal) -> BudgetExceeded:
+    """The exception of a refusal. That of a halt is also of the kinds that frameworks let pass."""
+    return _passing(tuple(PASSING))(refusal) if refusal.halted and PASSING else BudgetExceeded(refusal)
+
+
+@lru_cache(maxsize=16)
+def _passing(bases: tuple[type[Exception], ...]) -> type[BudgetExceeded]:
+    said = {"__module__": BudgetExceeded.__module__, "__doc__": BudgetExceeded.__doc__}
+    return type(BudgetExceeded.__name__, (BudgetExceeded, *bases), said)
 
 
 class Refused(BaseException):

@@ -11,14 +11,14 @@ from spanledger.bound import Bound
 from spanledger.budget.register import Place
 from spanledger.budget.store import Claim, Denied, StoreError
 from spanledger.errors import Refusal, Refused, failed
+from spanledger.guard.halts import way_out
+from spanledger.guard.waiting import Waiting
 from spanledger.guard.worst import Asked, Cut, figures, remaining
 from spanledger.usage import Usage
 
 if TYPE_CHECKING:
     from spanledger.guard.guard import Guard, Warned
 
-#: Seconds between two looks whether a waiting call fits now.
-POLL = 0.05
 #: Seconds after which a call may be tried again that was refused only because of others under way.
 SOON = 1.0
 
@@ -36,6 +36,8 @@ class Ticket:
         self._hold: str | None = None
         self._places: tuple[Place, ...] = ()
         self._claims: tuple[Claim, ...] = ()
+        #: How the attempt waited for its hold; None where it did not have to.
+        self.waiting: Waiting | None = None
         #: What budgets that count money were charged for all attempts so far, in nano-USD.
         self.charged = 0
 
@@ -98,7 +100,7 @@ class Ticket:
         Raises:
             Refused: there is no room, and waiting was of no use or not asked for.
         """
-        guard = self._guard
+        guard, self.waiting = self._guard, None
         if guard.problem is not None:
             raise guard.refused(Refusal("SPANLEDGER_BUDGETS", "misconfigured", detail=guard.problem))
         places = guard.places(self.asked)
@@ -111,11 +113,26 @@ class Ticket:
         except Refused as refused:
             raise guard.refused(refused.refusal) from None
         claims = tuple(place.claim(amount) for place, amount in zip(places, amounts, strict=True))
-        began = guard.clock()
-        while (denied := self._reserve(places, claims)) is not None:
-            if guard.clock() - began >= _patience(places[denied.index], denied):
-                raise guard.refused(self._refusal(places[denied.index], denied))
-            yield POLL
+        if (denied := self._reserve(places, claims)) is not None:
+            yield from self._wait(places, claims, denied)
+
+    def _wait(self, places: tuple[Place, ...], claims: tuple[Claim, ...], first: Denied) -> Iterator[float]:
+        """The attempt was denied its hold: wait for it, as long as a budget says."""
+        self.waiting = waiting = Waiting(self._guard)
+        denied: Denied | None = first
+        try:
+            while denied is not None:
+                place, claim = places[denied.index], claims[denied.index]
+                hope = yield from waiting.until_room(place, claim, denied)
+                last = claim if hope else waiting.last(place, claim)
+                if hope or last != claim:
+                    denied = self._reserve(places, (*claims[: denied.index], last, *claims[denied.index + 1 :]))
+                if not hope:
+                    break
+        finally:
+            waiting.over(admitted=denied is None)
+        if denied is not None:
+            raise self._guard.refused(self._refusal(places[denied.index], denied))
 
     def _reserve(self, places: tuple[Place, ...], claims: tuple[Claim, ...]) -> Denied | None:
         hold = uuid.uuid4().hex
@@ -161,6 +178,8 @@ class Ticket:
             retry_after=retry,
             unit=budget.unit,
             scope_value=place.counter.value,
+            detail=way_out(place.counter.window) if denied.halted else "",
+            halted=denied.halted,
         )
 
     def failed(self, *, billed: bool) -> None:
@@ -203,10 +222,3 @@ class Ticket:
                 self.charged += amount
                 break
         return self._guard.settle(hold, self._claims, actual)
-
-
-def _patience(place: Place, denied: Denied) -> float:
-    """Seconds that a refused call waits: for others to give back, or for somebody to decide."""
-    if place.budget.action == "pause":
-        return place.budget.pause
-    return place.budget.wait if denied.kind == "in_flight" else 0.0
