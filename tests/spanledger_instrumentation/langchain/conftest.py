@@ -7,13 +7,7 @@ from collections.abc import Iterator
 import pytest
 from opentelemetry import context
 from opentelemetry.sdk.trace import TracerProvider
-from tests.spanledger_instrumentation.langchain.structure import Traced, Watch
-from tests.support.telemetry import BOOK
-
-from spanledger.call import Calls
-from spanledger.config import Settings
-from spanledger.lineage import Lineage
-from spanledger_instrumentation.langchain import LangChainAdapter
+from tests.spanledger_instrumentation.langchain.structure import Traced, Watch, unmetered
 
 
 @pytest.fixture
@@ -22,7 +16,7 @@ def traced() -> Iterator[Traced]:
     before = context.get_current()
     provider, watch = TracerProvider(shutdown_on_exit=False), Watch()
     provider.add_span_processor(watch)
-    adapter = LangChainAdapter(Calls(Settings(), BOOK, Lineage(), provider=provider), provider=provider)
+    adapter = unmetered(provider)
     adapter.install()
     made = Traced(adapter, provider, watch)
     yield made
