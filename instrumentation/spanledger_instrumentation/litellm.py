@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
-from spanledger.errors import BudgetExceeded, exceeded
+from spanledger.errors import BudgetExceeded, Refusal, exceeded
 from spanledger_instrumentation.adapter import Adapter
 
 #: What an app calls, each with an async twin of this name behind an `a`.
@@ -51,12 +51,18 @@ def _raise_ours(error: Exception) -> None:
     """Raise our refusal in place of the error that litellm made of it.
 
     An error of something else that happened while a refusal was being handled, such as that of a fallback, has ours in
-    its chain too, but not in its text.
+    its chain too, but does not tell of it. Figures may differ: the last attempt tells its own, and its chain is cut.
     """
     seen: set[int] = set()
     found: BaseException | None = error
     while found is not None and id(found) not in seen:
         seen.add(id(found))
-        if isinstance(found, BudgetExceeded) and found is not error and str(found) in str(error):
+        if isinstance(found, BudgetExceeded) and found is not error and _told(found.refusal) in str(error):
             raise exceeded(found.refusal) from error
         found = found.__cause__ or found.__context__
+
+
+def _told(refusal: Refusal) -> str:
+    """The part of a refusal's text that says whose budget refused."""
+    head, refused, _ = str(refusal).partition(" refused the call")
+    return head + refused

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import openai
 from langchain_openai import ChatOpenAI
 from tests.support.telemetry import BOOK, Telemetry
 from tests.support.telemetry import telemetry as new_telemetry
@@ -78,11 +77,8 @@ def models(provider: Provider, key: str) -> Iterator[ChatOpenAI]:
     """A chat model of LangChain, sync and async, that does not retry by itself and asks for 100 tokens at most."""
     with ExitStack() as stack:
         http = stack.enter_context(httpx2.Client(verify=False, timeout=30))
-        ahttp = httpx2.AsyncClient(verify=False, timeout=30)
+        alone = httpx2.Limits(max_keepalive_connections=0)  # every event loop has connections of its own
+        ahttp = httpx2.AsyncClient(verify=False, timeout=30, limits=alone)
         given: dict[str, Any] = {"http_client": http, "http_async_client": ahttp}
         url = provider.base_url
         yield ChatOpenAI(model=MODEL, base_url=url, api_key=key, max_retries=0, max_tokens=100, **given)
-
-
-def client_of(provider: Provider, key: str, http: httpx2.Client, retries: int = 0) -> openai.OpenAI:
-    return openai.OpenAI(base_url=provider.base_url, api_key=key, max_retries=retries, http_client=http)

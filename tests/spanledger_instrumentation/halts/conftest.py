@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from tests.support.budgeted import models
 
 from provider import Provider
 from spanledger.errors import PASSING
+
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # litellm would ask GitHub for prices as it is imported
 
 
 @pytest.fixture

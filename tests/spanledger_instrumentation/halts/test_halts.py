@@ -7,7 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import agents
+import httpx2
 import litellm
+import openai
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import ModelFallbackMiddleware, ModelRetryMiddleware, ToolRetryMiddleware
@@ -21,11 +24,15 @@ from langgraph.prebuilt import ToolNode
 from langgraph.types import RetryPolicy
 from tests.spanledger_instrumentation.halts.graphs import State
 from tests.spanledger_instrumentation.langchain.structure import collected
-from tests.support.budgeted import ASK, budgeted
+from tests.support.budgeted import ASK, MODEL, budgeted
 
 import spanledger
 from provider import Provider
 from spanledger_instrumentation.litellm import LiteLLMAdapter
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Item.*ReadOnly:UserWarning"),  # litellm, when it is first used
+]
 
 #: Room for one call, of 75 micro-USD and of 90 at most.
 BUDGET = "run=0.000100USD"
@@ -150,3 +157,56 @@ def test_the_call_that_halts_a_run_is_not_tried_again(
             PATHS[path](model)
         assert one.store.figure(one.counter("r-1")).refused <= 3
     assert provider.bill(key)["hits"] == 1
+
+
+def test_an_error_that_is_not_ours_leaves_litellm_as_it_is(provider: Provider, model: ChatOpenAI, file: Path) -> None:
+    with budgeted("run=1USD", file, LiteLLMAdapter):
+        given = litellm_of(model) | {"num_retries": 0}
+        with pytest.raises(litellm.NotFoundError):
+            litellm.completion(**given | {"messages": [{"role": "user", "content": "<<fault=404>>"}]})
+
+
+def test_a_provider_that_times_out_is_asked_as_often_as_worst_cases_fit(
+    provider: Provider, key: str, http: httpx2.Client, file: Path
+) -> None:
+    """Nobody knows whether an attempt that timed out is billed, so each is charged its hold."""
+    client = openai.OpenAI(base_url=provider.base_url, api_key=key, max_retries=5, http_client=http, timeout=0.05)
+    with budgeted("run=0.000200USD", file) as one, spanledger.run("r-1"):
+        with pytest.raises(spanledger.BudgetExceeded):
+            client.chat.completions.create(
+                model=MODEL, messages=[{"role": "user", "content": "<<fault=timeout>> Go on."}], max_tokens=100
+            )
+        assert one.halted("r-1")
+    assert provider.bill(key)["hits"] == 2
+
+
+def agent_that_hands_over(model: Any) -> agents.Agent[None]:
+    """A triage that always hands over to an agent that asks again."""
+    helper = agents.Agent[None](name="helper", model=model)
+    return agents.Agent[None](
+        name="triage",
+        model=model,
+        handoffs=[helper],
+        model_settings=agents.ModelSettings(max_tokens=100, tool_choice="required"),
+    )
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_agent_of_openai_agents_ends_with_the_halt(streamed: bool, provider: Provider, key: str, file: Path) -> None:
+    async def run() -> None:
+        http = httpx2.AsyncClient(verify=False, timeout=30)
+        async with openai.AsyncOpenAI(base_url=provider.base_url, api_key=key, http_client=http) as client:
+            model = agents.OpenAIChatCompletionsModel(MODEL, client)
+            if streamed:
+                result = agents.Runner.run_streamed(agent_that_hands_over(model), ASK)
+                async for _ in result.stream_events():
+                    pass
+            else:
+                await agents.Runner.run(agent_that_hands_over(model), ASK)
+
+    with budgeted("run=1calls", file) as one, spanledger.run("r-1"):
+        with pytest.raises(spanledger.BudgetExceeded):
+            asyncio.run(run())
+        assert one.halted("r-1")
+    (asked,) = provider.log(key)
+    assert asked["body"]["tool_choice"] == "required", "the triage asked, and the helper never did"
