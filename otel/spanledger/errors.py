@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from types import TracebackType
 from typing import ClassVar, Literal
@@ -67,6 +68,14 @@ class Refusal:
             figures[-1] += f" of {self._shown(self.limit)}"
         parts = (f"budget {self.budget}{whose} refused the call: {self.kind}", ", ".join(figures), self.detail)
         return "; ".join(part for part in parts if part)
+
+    def figures(self) -> dict[str, object]:
+        """The facts for machines: money as decimal strings in USD with nine places, other amounts as numbers."""
+        amounts = {"limit": self.limit, "spent": self.committed, "held": self.held, "needed": self.needed}
+        facts: dict[str, object] = {"budget": self.budget, "kind": self.kind, "unit": self.unit}
+        for name, value in amounts.items():
+            facts[name] = f"{Decimal(value).scaleb(-9):.9f}" if value is not None and self.unit == "USD" else value
+        return facts
 
     def _shown(self, value: int) -> str:
         return f"${value / 1e9:.6f}" if self.unit == "USD" else f"{value} {self.unit}"

@@ -80,5 +80,5 @@ def models(provider: Provider, key: str) -> Iterator[ChatOpenAI]:
         alone = httpx2.Limits(max_keepalive_connections=0)  # every event loop has connections of its own
         ahttp = httpx2.AsyncClient(verify=False, timeout=30, limits=alone)
         given: dict[str, Any] = {"http_client": http, "http_async_client": ahttp}
-        url = provider.base_url
-        yield ChatOpenAI(model=MODEL, base_url=url, api_key=key, max_retries=0, max_tokens=100, **given)
+        given |= {"api_key": key, "base_url": provider.base_url, "max_retries": 0, "max_tokens": 100}
+        yield ChatOpenAI(model=MODEL, **given)

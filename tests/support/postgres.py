@@ -22,10 +22,10 @@ def postgres() -> Iterator[str]:
     if user is not None:
         shutil.chown(folder, user)
     try:
-        _run([_program("initdb"), "-D", folder / "data", "-U", "app", "-A", "trust", "--no-sync"], user)
+        _run([_program("initdb"), "-D", str(folder / "data"), "-U", "app", "-A", "trust", "--no-sync"], user)
         port = _free_port()
         options = f"-h {HOST} -p {port} -k '' -F"
-        control = [_program("pg_ctl"), "-D", folder / "data", "-l", folder / "log", "-o", options, "-w"]
+        control = [_program("pg_ctl"), "-D", str(folder / "data"), "-l", str(folder / "log"), "-o", options, "-w"]
         _run([*control, "start"], user)
         try:
             yield f"postgresql://app@{HOST}:{port}/postgres"
@@ -35,15 +35,15 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-def _program(name: str) -> Path:
+def _program(name: str) -> str:
     """A program of the server; Debian keeps them beside each other by version, and none of them on PATH."""
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
     program = shutil.which(name) or (str(found[-1]) if found else None)
     assert program, f"{name} of PostgreSQL is not here: `make test` installs it, or apt-get install postgresql"
-    return Path(program)
+    return program
 
 
-def _run(command: list[str | Path], user: str | None) -> None:
+def _run(command: list[str], user: str | None) -> None:
     done = subprocess.run(command, user=user, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     assert done.returncode == 0, done.stdout.decode()
 

@@ -6,13 +6,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
-from spanledger.budget.model import Budget, Subject, shown
+from spanledger.budget.model import Budget, Subject, Unit, shown
 from spanledger.budget.register import Place, Register
 from spanledger.budget.store import Claim, Counter, Store, StoreError
 from spanledger.errors import Refusal, Refused, contained, failed, log
 from spanledger.guard import halts
-from spanledger.guard.pausing import Decider
+from spanledger.guard.pausing import Decider, in_unit
 from spanledger.guard.ticket import Ticket
 from spanledger.guard.worst import Asked, Estimator
 from spanledger.pricing import PriceBook
@@ -35,6 +36,25 @@ class Warned:
         whose = f" of {self.counter.value}" if self.counter.value else ""
         unit = self.budget.unit
         return f"budget {self.budget.name}{whose} has passed its warning at {shown(unit, self.threshold)} {unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetWarning:
+    """The same for an app: a warning of a budget, its amounts in USD, tokens or calls."""
+
+    budget: str
+    scope_value: str
+    window: str
+    unit: Unit
+    threshold: Decimal
+    limit: Decimal | None
+
+    @classmethod
+    def of(cls, warned: Warned) -> BudgetWarning:
+        """The warning as an app is told of it."""
+        counter, unit, limit = warned.counter, warned.budget.unit, warned.budget.limit
+        told = None if limit is None else in_unit(unit, limit)
+        return cls(counter.budget, counter.value, counter.window, unit, in_unit(unit, warned.threshold), told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ import spanledger
 
 
 def main(where: str, given: dict[str, Any], way: str) -> dict[str, Any]:
-    nodes = Nodes(ChatOpenAI(model="gpt-4o-mini", max_retries=0, max_tokens=100))
+    nodes = Nodes(ChatOpenAI(model="gpt-4o-mini", max_retries=0, max_completion_tokens=100))
     said: dict[str, Any] = {"error": None, "done": None}
     config = {"configurable": {"thread_id": given["thread"]}}
     with trace.get_tracer("app").start_as_current_span("main") as span:

@@ -19,9 +19,10 @@ from langchain_core.messages import AIMessage, ToolCall
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
-from langgraph.graph import START, StateGraph
+from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.types import RetryPolicy
+from litellm.exceptions import NotFoundError
 from tests.spanledger_instrumentation.halts.graphs import State
 from tests.spanledger_instrumentation.langchain.structure import collected
 from tests.support.budgeted import ASK, MODEL, budgeted
@@ -36,8 +37,8 @@ pytestmark = [
 
 #: Room for one call, of 75 micro-USD and of 90 at most.
 BUDGET = "run=0.000100USD"
-NEVER = {"initial_interval": 0.0, "jitter": False}
-ANY = {"jitter": False, "initial_delay": 0.0}
+NEVER: Any = {"initial_interval": 0.0, "jitter": False}
+ANY: Any = {"jitter": False, "initial_delay": 0.0}
 
 
 def node_of(model: Any) -> Any:
@@ -112,7 +113,7 @@ PATHS: dict[str, Callable[[ChatOpenAI], Any]] = {
     "ToolRetryMiddleware": lambda m: asked(
         agent_of(caller("ask"), ToolRetryMiddleware(max_retries=3, **ANY), tools=[tool_that_asks(m)])
     ),
-    "ToolNode that handles errors": lambda m: StateGraph(dict)
+    "ToolNode that handles errors": lambda m: StateGraph(MessagesState)
     .add_node("tools", ToolNode([tool_that_asks(m)], handle_tool_errors=True))
     .add_edge(START, "tools")
     .compile()
@@ -162,7 +163,7 @@ def test_the_call_that_halts_a_run_is_not_tried_again(
 def test_an_error_that_is_not_ours_leaves_litellm_as_it_is(provider: Provider, model: ChatOpenAI, file: Path) -> None:
     with budgeted("run=1USD", file, LiteLLMAdapter):
         given = litellm_of(model) | {"num_retries": 0}
-        with pytest.raises(litellm.NotFoundError):
+        with pytest.raises(NotFoundError):
             litellm.completion(**given | {"messages": [{"role": "user", "content": "<<fault=404>>"}]})
 
 

@@ -146,7 +146,7 @@ def test_an_answer_to_an_interrupt_is_work_of_the_same_run(model: Any, file: Pat
         return {"done": [interrupt("go on?"), model.invoke(ASK).response_metadata["model_name"]]}
 
     with budgeted(BUDGET, file) as one:
-        graph = StateGraph(State).add_node("ask", ask).add_edge(START, "ask").compile(checkpointer=InMemorySaver())
+        graph: Any = StateGraph(State).add_node("ask", ask).add_edge(START, "ask").compile(checkpointer=InMemorySaver())
         with spanledger.run(user="u"):
             run = scope.current().run
             graph.invoke({"done": []}, thread())
