@@ -6,13 +6,17 @@ import operator
 from collections.abc import Sequence
 from typing import Annotated, Any, TypedDict
 
-from langchain_openai import ChatOpenAI
 from langgraph.graph import START, StateGraph
 from tests.support.budgeted import ASK
 
 
 class State(TypedDict, total=False):
     done: Annotated[list[str], operator.add]
+
+
+def empty(state: Any = State) -> Any:
+    """A graph without nodes."""
+    return StateGraph(state)
 
 
 class Nodes:
@@ -41,7 +45,7 @@ class Nodes:
 
 def row(nodes: Nodes, names: Sequence[str] = "abc", *, later: bool = False, **compiled: Any) -> Any:
     """A graph of nodes one after the other, sync or async."""
-    graph = StateGraph(State)
+    graph = empty()
     for above, name in zip((START, *names), names, strict=False):
         graph.add_node(name, nodes.asking_later(name) if later else nodes.asking(name))
         graph.add_edge(above, name)
@@ -50,7 +54,7 @@ def row(nodes: Nodes, names: Sequence[str] = "abc", *, later: bool = False, **co
 
 def fan(nodes: Nodes, names: Sequence[str] = "bcde", *, later: bool = False, **compiled: Any) -> Any:
     """A graph of branches side by side, each of which goes on to a node of its own."""
-    graph = StateGraph(State)
+    graph = empty()
     made = nodes.asking_later if later else nodes.asking
     for name in names:
         graph.add_node(name, made(name)).add_edge(START, name)
@@ -60,6 +64,3 @@ def fan(nodes: Nodes, names: Sequence[str] = "bcde", *, later: bool = False, **c
 
 def thread(name: str = "t-1") -> Any:
     return {"configurable": {"thread_id": name}}
-
-
-__all__ = ["ChatOpenAI", "Nodes", "State", "fan", "row", "thread"]

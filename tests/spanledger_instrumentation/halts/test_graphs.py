@@ -13,10 +13,10 @@ from langchain_core.runnables import RunnableLambda
 from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphDrained
-from langgraph.graph import START, StateGraph
+from langgraph.graph import START
 from langgraph.pregel._loop import PregelLoop
 from langgraph.runtime import RunControl, Runtime
-from tests.spanledger_instrumentation.halts.graphs import Nodes, State, fan, row, thread
+from tests.spanledger_instrumentation.halts.graphs import Nodes, State, empty, fan, row, thread
 from tests.support.budgeted import ASK, Budgeted, budgeted
 
 import spanledger
@@ -47,7 +47,7 @@ def swallowing(model: ChatOpenAI) -> Any:
 def swallowed(model: ChatOpenAI, *then: str, **compiled: Any) -> tuple[Any, list[str]]:
     """A graph whose first node swallows the halt, and the nodes after it that began."""
     ran: list[str] = []
-    graph: Any = StateGraph(State).add_node("a", swallowing(model)).add_edge(START, "a")
+    graph = empty().add_node("a", swallowing(model)).add_edge(START, "a")
     for above, name in zip(("a", *then), then, strict=False):
         graph.add_node(name, lambda _, name=name: ran.append(name)).add_edge(above, name)
     return graph.compile(name="essay", **compiled), ran
@@ -96,7 +96,7 @@ def test_what_another_branch_is_doing_is_finished_and_kept(way: str, model: Chat
     with budgeted(BUDGET, file) as one, spanledger.run("r-1"):
         one.spend("r-1", 50_000)
         nodes = Nodes(model)
-        graph: Any = StateGraph(State).add_edge(START, "ask").add_edge(START, "work")
+        graph = empty().add_edge(START, "ask").add_edge(START, "work")
         graph.add_node("ask", nodes.asking("ask") if way == "sync" else nodes.asking_later("ask"))
         graph.add_node("work", work if way == "sync" else work_later)
         compiled = graph.compile(checkpointer=InMemorySaver())
@@ -179,7 +179,7 @@ def test_a_graph_inside_a_graph_stops_both(model: ChatOpenAI, file: Path) -> Non
     with budgeted(BUDGET, file) as one, spanledger.run("r-1"):
         one.spend("r-1", 50_000)
         inner, ran = swallowed(model, "b")
-        graph: Any = StateGraph(State).add_node("inner", inner).add_edge(START, "inner")
+        graph = empty().add_node("inner", inner).add_edge(START, "inner")
         graph.add_node("after", lambda _: ran.append("after")).add_edge("inner", "after")
         compiled = graph.compile(name="outer", checkpointer=InMemorySaver())
         with pytest.raises(spanledger.BudgetExceeded):
@@ -199,7 +199,7 @@ def test_a_node_sees_that_its_graph_is_asked_to_drain(model: ChatOpenAI, file: P
 
     with budgeted(BUDGET, file) as one, spanledger.run("r-1"):
         one.spend("r-1", 50_000)
-        graph: Any = StateGraph(State).add_node("a", node).add_edge(START, "a").compile()
+        graph = empty().add_node("a", node).add_edge(START, "a").compile()
         with pytest.raises(spanledger.BudgetExceeded) as caught:
             graph.invoke({"done": []})
     assert told == [(True, str(caught.value))]
@@ -235,7 +235,7 @@ def test_an_async_stream_that_is_left_half_way_closes_its_graph(file: Path) -> N
         return {}
 
     async def leave() -> None:
-        graph: Any = StateGraph(State).add_node("first", lambda _: {}).add_node("slow", slow)
+        graph = empty().add_node("first", lambda _: {}).add_node("slow", slow)
         stream = graph.add_edge(START, "first").add_edge(START, "slow").compile().astream({"done": []})
         async for _ in stream:
             break

@@ -19,11 +19,11 @@ from langchain_core.messages import AIMessage, ToolCall
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
-from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.graph import START, MessagesState
 from langgraph.prebuilt import ToolNode
 from langgraph.types import RetryPolicy
 from litellm.exceptions import NotFoundError
-from tests.spanledger_instrumentation.halts.graphs import State
+from tests.spanledger_instrumentation.halts.graphs import empty
 from tests.spanledger_instrumentation.langchain.structure import collected
 from tests.support.budgeted import ASK, MODEL, budgeted
 
@@ -46,7 +46,7 @@ def node_of(model: Any) -> Any:
 
 
 def graph_of(node: Any, **given: Any) -> Any:
-    return StateGraph(State).add_node("ask", node, **given).add_edge(START, "ask").compile(name="g")
+    return empty().add_node("ask", node, **given).add_edge(START, "ask").compile(name="g")
 
 
 def agent_of(model: Any, *middleware: Any, tools: Any = ()) -> Any:
@@ -113,7 +113,7 @@ PATHS: dict[str, Callable[[ChatOpenAI], Any]] = {
     "ToolRetryMiddleware": lambda m: asked(
         agent_of(caller("ask"), ToolRetryMiddleware(max_retries=3, **ANY), tools=[tool_that_asks(m)])
     ),
-    "ToolNode that handles errors": lambda m: StateGraph(MessagesState)
+    "ToolNode that handles errors": lambda m: empty(MessagesState)
     .add_node("tools", ToolNode([tool_that_asks(m)], handle_tool_errors=True))
     .add_edge(START, "tools")
     .compile()

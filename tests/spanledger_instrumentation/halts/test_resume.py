@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import START, StateGraph
+from langgraph.graph import START
 from langgraph.types import Command, interrupt
-from tests.spanledger_instrumentation.halts.graphs import Nodes, State, row, thread
+from tests.spanledger_instrumentation.halts.graphs import Nodes, State, empty, row, thread
 from tests.support.budgeted import ASK, Budgeted, budgeted
 from tests.support.postgres import postgres
 
@@ -146,7 +146,7 @@ def test_an_answer_to_an_interrupt_is_work_of_the_same_run(model: Any, file: Pat
         return {"done": [interrupt("go on?"), model.invoke(ASK).response_metadata["model_name"]]}
 
     with budgeted(BUDGET, file) as one:
-        graph: Any = StateGraph(State).add_node("ask", ask).add_edge(START, "ask").compile(checkpointer=InMemorySaver())
+        graph = empty().add_node("ask", ask).add_edge(START, "ask").compile(checkpointer=InMemorySaver())
         with spanledger.run(user="u"):
             run = scope.current().run
             graph.invoke({"done": []}, thread())
