@@ -21,7 +21,7 @@ from spanledger import scope
 from spanledger.admission import Admission
 from spanledger.afterwards import Afterwards
 from spanledger.config import Settings
-from spanledger.errors import BudgetExceeded, Refusal, contained, exceeded, failed, type_name
+from spanledger.errors import Refusal, contained, exceeded, failed, type_name
 from spanledger.guard import Asked, Guard
 from spanledger.lineage import Facts, Lineage
 from spanledger.messages import NOTHING, Answer, Request

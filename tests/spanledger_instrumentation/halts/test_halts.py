@@ -29,7 +29,7 @@ from tests.support.budgeted import ASK, MODEL, budgeted
 
 import spanledger
 from provider import Provider
-from spanledger_instrumentation.litellm import LiteLLMAdapter
+from spanledger_instrumentation.wire.doors import LitellmDoors
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Item.*ReadOnly:UserWarning"),  # litellm, when it is first used
@@ -134,7 +134,7 @@ PATHS: dict[str, Callable[[ChatOpenAI], Any]] = {
 def test_no_request_leaves_a_halted_run_and_the_halt_reaches_the_app(
     path: str, provider: Provider, key: str, model: ChatOpenAI, file: Path
 ) -> None:
-    with budgeted(BUDGET, file, LiteLLMAdapter) as one, spanledger.run("r-1"):
+    with budgeted(BUDGET, file, LitellmDoors) as one, spanledger.run("r-1"):
         model.invoke(ASK)
         with pytest.raises(spanledger.BudgetExceeded):
             model.invoke(ASK)
@@ -152,7 +152,7 @@ def test_the_call_that_halts_a_run_is_not_tried_again(
     path: str, provider: Provider, key: str, model: ChatOpenAI, file: Path
 ) -> None:
     """The same where the graph begins before the halt."""
-    with budgeted(BUDGET, file, LiteLLMAdapter) as one, spanledger.run("r-1"):
+    with budgeted(BUDGET, file, LitellmDoors) as one, spanledger.run("r-1"):
         model.invoke(ASK)
         with pytest.raises(spanledger.BudgetExceeded):
             PATHS[path](model)
@@ -161,7 +161,7 @@ def test_the_call_that_halts_a_run_is_not_tried_again(
 
 
 def test_an_error_that_is_not_ours_leaves_litellm_as_it_is(provider: Provider, model: ChatOpenAI, file: Path) -> None:
-    with budgeted("run=1USD", file, LiteLLMAdapter):
+    with budgeted("run=1USD", file, LitellmDoors):
         given = litellm_of(model) | {"num_retries": 0}
         with pytest.raises(NotFoundError):
             litellm.completion(**given | {"messages": [{"role": "user", "content": "<<fault=404>>"}]})
