@@ -37,10 +37,10 @@ class Halts:
         return self._calls.guard is not None and bool(self._calls.guard.hard)
 
     def refused(self, refusal: Refusal) -> None:
-        """A call was refused here: if that is a halt, every graph around it is asked to drain."""
+        """A call was refused here: if that is a halt, every graph of its run around it is asked to drain."""
         place = here() if refusal.halted else None
         while place is not None:
-            if place.stop is not None:
+            if place.stop is not None and place.stop.run == refusal.window:
                 place.stop.refusal = refusal
                 place.stop.drain(refusal)
             place = place.outer
@@ -54,19 +54,17 @@ class Halts:
 
     def _begin(self, loop: Any) -> None:
         run = self._run(loop)
+        payer = self._calls.payer(context.get_current() if run is None else run.context)
+        kept = loop.checkpointer is not None and not loop.is_nested
+        paying = payer.run
+        if kept and run is not None and paying != payer.named_run and _resumes(loop.input):
+            paying = (loop.checkpoint_metadata or {}).get(names.SPANLEDGER_RUN_ID) or paying
+            if paying != payer.run:
+                run.continues(str(paying))
         if run is not None:
-            run.place.stop = Stop(loop)
-        if loop.checkpointer is None or loop.is_nested:
-            return
-        ctx = context.get_current() if run is None else run.context
-        payer = self._calls.payer(ctx)
-        wanted = payer.run
-        if run is not None and payer.run != payer.named_run and _resumes(loop.input):
-            wanted = (loop.checkpoint_metadata or {}).get(names.SPANLEDGER_RUN_ID) or wanted
-            if wanted != payer.run:
-                run.continues(str(wanted))
-        for config in (loop.config, loop.checkpoint_config):
-            config["metadata"] = {**(config.get("metadata") or {}), names.SPANLEDGER_RUN_ID: wanted}
+            run.place.stop = Stop(loop, paying)
+        for config in (loop.config, loop.checkpoint_config) if kept else ():
+            config["metadata"] = {**(config.get("metadata") or {}), names.SPANLEDGER_RUN_ID: paying}
 
     def tick(self, wrapped: Callable[..., bool], loop: Any, args: Args, kwargs: Kwargs) -> bool:
         """`PregelLoop.tick`: what the last nodes did is saved; says whether there are others to run."""

@@ -28,19 +28,15 @@ class Halt(str):
 
 
 class Stop:
-    """One graph as it runs. `refusal` is the halt that a call inside of it met."""
+    """One graph as it runs. `run` pays for it; `refusal` is the halt of that run that a call inside of it met."""
 
-    __slots__ = ("_control", "_loop", "refusal")
+    __slots__ = ("_control", "_loop", "refusal", "run")
 
-    def __init__(self, loop: Any) -> None:
+    def __init__(self, loop: Any, run: str | None = None) -> None:
         self._loop = weakref.ref(loop)
         self._control = getattr(loop, "control", None)
+        self.run = run
         self.refusal: Refusal | None = None
-
-    @property
-    def drains(self) -> bool:
-        """Whether the graph can be asked to end before its next nodes begin."""
-        return self._control is not None
 
     def drain(self, refusal: Refusal) -> None:
         """Ask the graph to end before its next nodes begin, unless somebody has asked already."""

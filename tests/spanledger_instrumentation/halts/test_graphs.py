@@ -244,3 +244,22 @@ def test_an_async_stream_that_is_left_half_way_closes_its_graph(file: Path) -> N
     with budgeted(BUDGET, file):
         asyncio.run(leave())
     assert closed == [True]
+
+
+def test_a_halt_of_a_run_inside_a_node_is_no_halt_of_the_graph(model: ChatOpenAI, file: Path) -> None:
+    """Such as a budget for each of many items."""
+
+    def items(_: State) -> State:
+        for run in ("item-1", "item-2"):
+            with spanledger.run(run):
+                swallowing(model)({})
+        return {"done": ["items"]}
+
+    with budgeted(BUDGET, file) as one, spanledger.run("r-1"):
+        for run in ("item-1", "item-2"):
+            one.spend(run, 50_000)
+        graph = empty().add_node("items", items).add_node("last", lambda _: {"done": ["last"]})
+        graph.add_edge(START, "items").add_edge("items", "last")
+        assert graph.compile().invoke({"done": []}) == {"done": ["items", "last"]}
+        assert one.halted("item-1")
+        assert one.halted("item-2")
