@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import NoReturn
 
-from spanledger.errors import BudgetExceeded, Refusal, Refused
+from spanledger.errors import Refusal, Refused, exceeded
 
 
 class Door:
@@ -33,7 +33,7 @@ class Door:
         if _DOOR.get() is self:  # a coroutine closed by somebody else leaves in a foreign context
             _DOOR.set(self._outer)
         if isinstance(error, Refused) and not (self._outer is not None and self._outer.open):
-            raise BudgetExceeded(error.refusal) from None
+            raise exceeded(error.refusal) from None
 
 
 _DOOR: ContextVar[Door | None] = ContextVar("spanledger_door", default=None)
@@ -49,4 +49,4 @@ def refuse(refusal: Refusal) -> NoReturn:
     door = _DOOR.get()
     if door is not None and door.open:
         raise Refused(refusal) from None
-    raise BudgetExceeded(refusal) from None
+    raise exceeded(refusal) from None

@@ -18,16 +18,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spanledger.block import prompt, run, stage
     from spanledger.errors import BudgetExceeded, ConfigError, SpanledgerError
-    from spanledger.pipeline.start import budgets, init
+    from spanledger.guard import BudgetPause, BudgetWarning
+    from spanledger.pipeline.start import budgets, init, on_budget_pause, on_budget_warning
 
     __version__: str
 
 _HOMES = {
     "BudgetExceeded": "spanledger.errors",
+    "BudgetPause": "spanledger.guard",
+    "BudgetWarning": "spanledger.guard",
     "ConfigError": "spanledger.errors",
     "SpanledgerError": "spanledger.errors",
     "budgets": "spanledger.pipeline.start",
     "init": "spanledger.pipeline.start",
+    "on_budget_pause": "spanledger.pipeline.start",
+    "on_budget_warning": "spanledger.pipeline.start",
     "prompt": "spanledger.block",
     "run": "spanledger.block",
     "stage": "spanledger.block",
@@ -35,11 +40,15 @@ _HOMES = {
 
 __all__ = [
     "BudgetExceeded",
+    "BudgetPause",
+    "BudgetWarning",
     "ConfigError",
     "SpanledgerError",
     "__version__",
     "budgets",
     "init",
+    "on_budget_pause",
+    "on_budget_warning",
     "prompt",
     "run",
     "stage",

@@ -9,7 +9,7 @@ from opentelemetry.trace import Span
 
 from spanledger.bound import Bound
 from spanledger.errors import Refusal, Refused
-from spanledger.guard import Cut, Deferred, Ticket, Warned
+from spanledger.guard import BudgetPause, Cut, Decision, Deferred, Ticket, Warned
 from spanledger.semconv import names
 from spanledger.usage import Usage
 
@@ -17,7 +17,7 @@ NANO = 1_000_000_000
 #: Nothing is to be changed.
 UNCUT = Cut()
 
-__all__ = ["UNCUT", "Admission", "Cut", "in_unit"]
+__all__ = ["UNCUT", "Admission", "Cut", "halt_attributes", "in_unit"]
 
 
 class Admission:
@@ -52,11 +52,29 @@ class Admission:
         Raises:
             Refused: there is none.
         """
+        told = None
         try:
-            yield from self._ticket.admit(*bounds)
+            for seconds in self._ticket.admit(*bounds):
+                told = self._tell_pause(told)
+                yield seconds
         except Refused as refused:
+            self._tell_decision()
             self._tell(refused.refusal)
             raise
+        self._tell_decision()
+
+    def _tell_pause(self, told: BudgetPause | None) -> BudgetPause | None:
+        """That the call is paused, once; what was told."""
+        pause = self._ticket.waiting.pause if self._ticket.waiting else None
+        if pause is not None and pause is not told:
+            self._span.add_event(names.EVENT_SPANLEDGER_BUDGET_PAUSE, _pause(pause))
+        return pause
+
+    def _tell_decision(self) -> None:
+        """How the pause ended, if there was one."""
+        decision = self._ticket.waiting.decision if self._ticket.waiting else None
+        if decision is not None:
+            self._span.add_event(names.EVENT_SPANLEDGER_BUDGET_DECISION, _decision(decision))
 
     def attempt_over(self, *, billed: bool) -> None:
         """The attempt brought no answer; `billed` unless it is known that nobody is charged for it."""
@@ -83,7 +101,7 @@ class Admission:
         return {names.SPANLEDGER_BUDGET_CHARGED: charged / NANO} if charged and charged != nano_usd else {}
 
     def _tell(self, refusal: Refusal) -> None:
-        self._span.add_event(names.EVENT_SPANLEDGER_BUDGET_HALT, _refusal(refusal))
+        self._span.add_event(names.EVENT_SPANLEDGER_BUDGET_HALT, halt_attributes(refusal))
 
 
 def in_unit(value: int, unit: str) -> float:
@@ -91,7 +109,8 @@ def in_unit(value: int, unit: str) -> float:
     return value / NANO if unit == "USD" else float(value)
 
 
-def _refusal(refusal: Refusal) -> dict[str, Any]:
+def halt_attributes(refusal: Refusal) -> dict[str, Any]:
+    """A refusal, as the attributes of the event that tells of it."""
     amounts = {
         names.SPANLEDGER_BUDGET_LIMIT: refusal.limit,
         names.SPANLEDGER_BUDGET_SPENT: refusal.committed,
@@ -115,4 +134,31 @@ def _warning(warned: Warned) -> dict[str, Any]:
         names.SPANLEDGER_BUDGET_WINDOW: warned.counter.window,
         names.SPANLEDGER_BUDGET_UNIT: warned.budget.unit,
         names.SPANLEDGER_BUDGET_THRESHOLD: in_unit(warned.threshold, warned.budget.unit),
+    }
+
+
+def _pause(pause: BudgetPause) -> dict[str, Any]:
+    return {
+        names.SPANLEDGER_BUDGET_NAME: pause.budget,
+        names.SPANLEDGER_BUDGET_SCOPE_VALUE: pause.scope_value,
+        names.SPANLEDGER_BUDGET_WINDOW: pause.window,
+        names.SPANLEDGER_BUDGET_UNIT: pause.unit,
+        names.SPANLEDGER_BUDGET_LIMIT: float(pause.limit),
+        names.SPANLEDGER_BUDGET_SPENT: float(pause.spent),
+        names.SPANLEDGER_BUDGET_HELD: float(pause.held),
+        names.SPANLEDGER_BUDGET_NEEDED: float(pause.needed),
+        names.SPANLEDGER_BUDGET_PATIENCE: pause.seconds,
+    }
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    counter, unit = decision.place.counter, decision.place.budget.unit
+    return {
+        names.SPANLEDGER_BUDGET_NAME: counter.budget,
+        names.SPANLEDGER_BUDGET_SCOPE_VALUE: counter.value,
+        names.SPANLEDGER_BUDGET_WINDOW: counter.window,
+        names.SPANLEDGER_BUDGET_UNIT: unit,
+        names.SPANLEDGER_BUDGET_LIMIT: in_unit(decision.limit, unit),
+        names.SPANLEDGER_BUDGET_DECISION: decision.outcome,
+        names.SPANLEDGER_BUDGET_WAITED: round(decision.waited, 3),
     }

@@ -56,6 +56,7 @@ def run(
     if callable(id):
         raise TypeError("run decorates with parentheses: write @run()")
     said = Scope(run=_text(id), user=_text(user), tenant=_text(tenant), session=_text(session), request=_text(request))
+    said = replace(said, named_run=said.run)
     return Block(lambda: said if said.run else replace(said, run=f"run-{uuid.uuid4().hex[:12]}"), "run")
 
 

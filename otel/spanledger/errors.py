@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from types import TracebackType
 from typing import ClassVar, Literal
@@ -38,6 +40,7 @@ class Refusal:
 
     Amounts are whole numbers of `unit` (money in nano-USD), `retry_after` is seconds; None where it has no meaning.
     `scope_value` is whose budget it is (`acme` of `tenant/day`); `detail` says what to do where that is not plain.
+    `halted`: every further call of the run is refused, too, until somebody raises its limit or resets it.
     """
 
     budget: str
@@ -51,6 +54,7 @@ class Refusal:
     unit: str = "USD"
     scope_value: str = ""
     detail: str = ""
+    halted: bool = False
 
     def __str__(self) -> str:
         """In one line, for people."""
@@ -65,6 +69,14 @@ class Refusal:
         parts = (f"budget {self.budget}{whose} refused the call: {self.kind}", ", ".join(figures), self.detail)
         return "; ".join(part for part in parts if part)
 
+    def figures(self) -> dict[str, object]:
+        """The facts for machines: money as decimal strings in USD with nine places, other amounts as numbers."""
+        amounts = {"limit": self.limit, "spent": self.committed, "held": self.held, "needed": self.needed}
+        facts: dict[str, object] = {"budget": self.budget, "kind": self.kind, "unit": self.unit}
+        for name, value in amounts.items():
+            facts[name] = f"{Decimal(value).scaleb(-9):.9f}" if value is not None and self.unit == "USD" else value
+        return facts
+
     def _shown(self, value: int) -> str:
         return f"${value / 1e9:.6f}" if self.unit == "USD" else f"{value} {self.unit}"
 
@@ -76,15 +88,31 @@ class BudgetExceeded(SpanledgerError):  # noqa: N818  the name that the contract
         super().__init__(str(refusal))
         self.refusal = refusal
 
-    def __reduce__(self) -> tuple[type[BudgetExceeded], tuple[Refusal]]:
+    def __reduce__(self) -> tuple[Callable[[Refusal], BudgetExceeded], tuple[Refusal]]:
         """Copies and pickles keep the refusal: workers send exceptions to their parents."""
-        return type(self), (self.refusal,)
+        return exceeded, (self.refusal,)
 
     def __getattr__(self, name: str) -> object:
         """`error.budget`, `error.kind` and the other facts of the refusal."""
         if name in Refusal.__slots__:
             return getattr(self.refusal, name)
         raise AttributeError(name)
+
+
+#: Further bases of the exception of a halt: what frameworks let pass, because it is control flow of their own, where
+#: they retry or swallow any other error. The adapters of those frameworks say which.
+PASSING: list[type[Exception]] = []
+
+
+def exceeded(refusal: Refusal) -> BudgetExceeded:
+    """The exception of a refusal. That of a halt is also of the kinds that frameworks let pass."""
+    return _passing(tuple(PASSING))(refusal) if refusal.halted and PASSING else BudgetExceeded(refusal)
+
+
+@lru_cache(maxsize=16)
+def _passing(bases: tuple[type[Exception], ...]) -> type[BudgetExceeded]:
+    said = {"__module__": BudgetExceeded.__module__, "__doc__": BudgetExceeded.__doc__}
+    return type(BudgetExceeded.__name__, (BudgetExceeded, *bases), said)
 
 
 class Refused(BaseException):

@@ -11,7 +11,7 @@ import os
 import socket
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any
 
@@ -43,7 +43,11 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Who pays; None where nothing was said. `implied_stage` (an agent, a node) serves where no stage was named."""
+    """Who pays; None where nothing was said. `implied_stage` (an agent, a node) serves where no stage was named.
+
+    `named_run` is the run that the code around named itself; one that was made up, or came from outside, gives way to
+    the run of work that is taken up again.
+    """
 
     run: str | None = None
     stage: str | None = None
@@ -56,6 +60,7 @@ class Scope:
     workflow: str | None = None
     conversation: str | None = None
     implied_stage: str | None = None
+    named_run: str | None = field(default=None, compare=False, repr=False)
 
     def over(self, outer: Scope) -> Scope:
         """This scope, with what it leaves open taken from an outer one."""

@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from spanledger.errors import BudgetExceeded, Refusal, SpanledgerError, contained
+from spanledger.errors import BudgetExceeded, Refusal, SpanledgerError, contained, exceeded, type_name
 
 REFUSED = BudgetExceeded(Refusal("tenant/day", "exhausted", limit=5, committed=5, retry_after=3.5))
 
@@ -50,3 +50,20 @@ def test_a_refusal_can_be_copied_and_sent_to_another_process() -> None:
     for same in (copy.copy(REFUSED), pickle.loads(pickle.dumps(REFUSED))):
         assert same.refusal == REFUSED.refusal
         assert str(same) == str(REFUSED)
+
+
+class FlowError(Exception):
+    """Control flow of some framework."""
+
+
+def test_the_exception_of_a_halt_is_control_flow_of_frameworks_and_stays_so_in_copies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("spanledger.errors.PASSING", [FlowError])
+    halt = exceeded(Refusal("run/run", "exhausted", halted=True))
+    for one in (halt, copy.copy(halt), pickle.loads(pickle.dumps(halt))):
+        assert isinstance(one, BudgetExceeded)
+        assert isinstance(one, FlowError)
+        assert type_name(one) == "spanledger.BudgetExceeded"
+        assert (one.refusal, str(one)) == (halt.refusal, str(halt))
+    assert type(exceeded(REFUSED.refusal)) is BudgetExceeded, "it may be tried again"

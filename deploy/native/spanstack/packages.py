@@ -1,4 +1,4 @@
-"""Servers from the distribution: Prometheus and Alertmanager for the stack, Redis for the tests."""
+"""Servers from the distribution: Prometheus and Alertmanager for the stack, Redis and PostgreSQL for the tests."""
 
 import fcntl
 import os
@@ -16,15 +16,21 @@ SCRIPT = Path(__file__).with_name("apt-install.sh")
 
 @dataclass(frozen=True)
 class Package:
-    """A package of Debian, and the names its program may have: Debian's first, then that of the project itself."""
+    """A package of Debian, and the names its program may have: Debian's first, then that of the project itself.
+
+    `folders` are where Debian keeps it beside PATH, the newest version last in the order of names.
+    """
 
     title: str
     name: str
     programs: tuple[str, ...]
+    folders: str = ""
 
     def find(self) -> Path | None:
-        """Its program on PATH."""
-        found = next(filter(None, map(shutil.which, self.programs)), None)
+        """Its program on PATH, or in its folder."""
+        beside = sorted(map(str, Path("/").glob(self.folders)), reverse=True) if self.folders else []
+        path = os.pathsep.join([os.environ.get("PATH", os.defpath), *beside])
+        found = next(filter(None, (shutil.which(program, path=path) for program in self.programs)), None)
         return Path(found) if found else None
 
 
@@ -54,6 +60,7 @@ STACK = Wanted(
     ", or run `docker compose up`",
 )
 REDIS = Wanted((Package("Redis", "redis-server", ("redis-server",)),))
+POSTGRES = Wanted((Package("PostgreSQL", "postgresql", ("postgres",), "usr/lib/postgresql/*/bin"),))
 
 
 def find(wanted: Wanted = STACK) -> tuple[Path, ...] | None:

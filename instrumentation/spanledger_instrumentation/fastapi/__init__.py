@@ -4,6 +4,8 @@ Server spans come from opentelemetry-instrumentation-fastapi, without its spans 
 under the stable HTTP names that our distro asks for. Without that package FastAPI's own telemetry makes them where it
 has one. The scope is ours, and there in any case.
 
+A refusal that leaves a route becomes an answer, where a budget is set and the app does not see to that itself.
+
 An app is prepared when it is first called, whatever it was imported as and whenever it was made; so one that the user
 has instrumented himself by then is left as he wished, and gets the scope. Preparing wraps the middleware that is there
 and touches neither routes nor state.
@@ -23,6 +25,7 @@ from spanledger.call import Calls
 from spanledger.errors import contained, log
 from spanledger.scope import Held
 from spanledger_instrumentation.adapter import Adapter
+from spanledger_instrumentation.fastapi import refusals
 from spanledger_instrumentation.fastapi.middleware import KEY, App, ScopeMiddleware, Serving, Trust
 
 Serve = Callable[..., Awaitable[None]]
@@ -81,7 +84,11 @@ class FastAPIAdapter(Adapter):
         """Put the scope into the middleware stack, directly inside what opens the server span."""
         self._prepared.add(app.middleware_stack)
         server = _server_span(app.middleware_stack)
-        middleware = ScopeMiddleware(app.middleware_stack if server is None else server.app, self._trust)
+        inner = app.middleware_stack if server is None else server.app
+        if self.calls.guard is not None and not refusals.handles(app):
+            refusals.install(inner)
+            inner = refusals.RefusalMiddleware(inner)
+        middleware = ScopeMiddleware(inner, self._trust)
         self._middlewares.add(middleware)
         if server is None:
             app.middleware_stack = middleware

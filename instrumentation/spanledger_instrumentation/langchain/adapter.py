@@ -10,7 +10,9 @@ from typing import Any
 from opentelemetry import trace
 
 from spanledger.call import Calls
+from spanledger.errors import PASSING
 from spanledger_instrumentation.adapter import Adapter, PatchPoint
+from spanledger_instrumentation.langchain.halts import Halts
 from spanledger_instrumentation.langchain.runs import OpenRuns
 from spanledger_instrumentation.langchain.seams import Seams
 
@@ -19,13 +21,14 @@ _HOOKS = "langchain_core.tracers.context"
 
 
 class LangChainAdapter(Adapter):
-    """Chains, agents, graph nodes, tools and retrievers as structure. `calls` is not used: nothing is metered."""
+    """Chains, agents, graph nodes, tools and retrievers as structure, and halts of graphs. Nothing is metered."""
 
     library = "langchain-core"
 
     def __init__(self, calls: Calls, *, provider: trace.TracerProvider | None = None) -> None:
         super().__init__(calls)
         self.runs = OpenRuns(provider)
+        self._halts = Halts(calls, self.runs)
 
     def install(self) -> None:
         """Register the import hooks. Imports nothing of LangChain."""
@@ -46,8 +49,27 @@ class LangChainAdapter(Adapter):
         self._touch(f"{models}.llms", "BaseLLM._agenerate_helper", seams.async_generate)
         self._touch("langgraph._internal._runnable", "_set_config_context", seams.config_context)
         self._touch("langgraph.pregel.main", "Pregel._defaults", seams.graph_defaults)
+        self._halt()
         atexit.register(self.runs.reap)
         self._undo.append(lambda: atexit.unregister(self.runs.reap))
+
+    def _halt(self) -> None:
+        """Let halted runs stop their graphs."""
+        halts, guard = self._halts, self.calls.guard
+        if guard is not None:
+            guard.on_refusal.append(halts.refused)
+            self._undo.append(lambda: guard.on_refusal.remove(halts.refused))
+        self.when_imported("langgraph.errors", self._let_pass)
+        self._touch("langgraph.pregel._loop", "PregelLoop._first", halts.first)
+        self._touch("langgraph.pregel._loop", "PregelLoop.tick", halts.tick)
+        self._touch("langgraph.pregel.main", "Pregel.stream", halts.stream)
+        self._touch("langgraph.pregel.main", "Pregel.astream", halts.astream)
+        for make in ("_sync_retrying", "_async_retrying"):
+            self._touch("langchain_core.runnables.retry", f"RunnableRetry.{make}", halts.retrying)
+
+    def _let_pass(self, errors: ModuleType) -> None:
+        PASSING.append(errors.GraphBubbleUp)
+        self._undo.append(lambda: PASSING.remove(errors.GraphBubbleUp))
 
     def _touch(self, module: str, path: str, wrapper: Any) -> None:
         self.wrap(module, path, wrapper, required=False)

@@ -17,10 +17,11 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
 from spanledger import scope
-from spanledger.errors import type_name
+from spanledger.errors import exceeded, type_name
 from spanledger.scope import EMPTY, Scope
 from spanledger.semconv import names
 from spanledger_instrumentation.langchain.shapes import Place, Shape
+from spanledger_instrumentation.langchain.stops import halt_of, tell
 
 #: Name of the tracer.
 TRACER = "spanledger.langchain"
@@ -51,6 +52,12 @@ class Run:
             self.context = scope.inside(Scope(conversation=conversation), self.context)
             if self.span is not None:
                 self.span.set_attribute(names.GEN_AI_CONVERSATION_ID, conversation)
+
+    def continues(self, run: str) -> None:
+        """The graph that begins here is taken up again: its calls are paid by the run that it was begun in."""
+        self.context = scope.inside(Scope(run=run), self.context)
+        if self.span is not None:
+            self.span.set_attribute(names.SPANLEDGER_RUN_ID, run)
 
 
 class OpenRuns:
@@ -113,9 +120,12 @@ class OpenRuns:
         """A run is over. Only the first end of a run counts."""
         run = self._runs.pop(run_id, None)
         if run is not None and run.span is not None:
-            if error is not None and not is_control_flow(error):
+            refusal = halt_of(error)
+            if error is not None and (refusal is not None or not is_control_flow(error)):
                 run.span.set_status(StatusCode.ERROR)
-                run.span.set_attribute(names.ERROR_TYPE, type_name(error))
+                run.span.set_attribute(names.ERROR_TYPE, type_name(exceeded(refusal) if refusal else error))
+            if refusal is not None and run.place.stop is not None:
+                tell(run.span, refusal, run.place.stop)
             run.span.end()
 
     def watch(self, run_id: UUID, manager: Any) -> None:

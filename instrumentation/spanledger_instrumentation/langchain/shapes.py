@@ -23,6 +23,7 @@ from typing import NamedTuple
 from spanledger.scope import EMPTY, Scope
 from spanledger.semconv import names
 from spanledger_instrumentation.langchain.reading import NO_LABELS, UNNAMED_GRAPH, Entries, Graph, Labels, Start, text
+from spanledger_instrumentation.langchain.stops import Stop
 
 #: Runs with this tag are LangChain's own plumbing, by its own word.
 HIDDEN = "langsmith:hidden"
@@ -53,7 +54,7 @@ class Shape(NamedTuple):
 class Place:
     """Where a run stands among the runs around it. Runs without a span share the place of the run around them."""
 
-    __slots__ = ("inner", "labels", "namespace", "node", "outer", "rank")
+    __slots__ = ("inner", "labels", "namespace", "node", "outer", "rank", "stop")
 
     def __init__(
         self, outer: Place | None, rank: Rank, labels: Labels, namespace: str | None, node: str | None
@@ -64,6 +65,8 @@ class Place:
         self.labels = labels
         self.namespace = namespace
         self.node = node
+        #: The graph that runs here, once it does.
+        self.stop: Stop | None = None
 
     def encloses(self, other: Place | None) -> bool:
         """Whether the other place is this one or lies inside it."""

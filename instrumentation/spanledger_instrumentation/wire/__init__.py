@@ -25,17 +25,18 @@ class WireAdapter(Adapter):
     def __init__(self, calls: Calls) -> None:
         super().__init__(calls)
         gate = Gate(calls)
-        self._parts: list[Adapter] = [HttpxWire(gate), Httpx2Wire(gate), AiohttpWire(gate), RequestsWire(gate)]
         settings = calls.settings
+        self._parts: list[Adapter] = []
+        if settings.wire != "off":
+            self._parts += [HttpxWire(gate), Httpx2Wire(gate), AiohttpWire(gate), RequestsWire(gate)]
         if settings.wire == "deny" or settings.budgets or settings.run_limit is not None:
             self._parts.append(LitellmDoors(calls))
 
     def install(self) -> None:
-        """Wrap the methods that every request passes, unless the setting is `off`."""
-        if self.calls.settings.wire != "off":
-            for part in self._parts:
-                part.install()
-                self.points += part.points
+        """Wrap the methods that every request passes, unless the setting is `off`; refusals have doors in any case."""
+        for part in self._parts:
+            part.install()
+            self.points += part.points
 
     def uninstall(self) -> None:
         """Put everything back."""

@@ -41,11 +41,13 @@ def add(commands: Any) -> None:
 
 
 def _changes(actions: Any) -> None:
-    grant = actions.add_parser("raise", help="let a run, a tenant … spend up to a new limit, and end its halt")
+    grant = actions.add_parser("raise", help="let a run, a tenant … spend up to a new limit, and end a halt")
     grant.add_argument("name", help="name of a budget, or a scope value such as a run id")
     grant.add_argument("--to", required=True, metavar="AMOUNT", help="the new limit: 8, 8USD, 9000tokens")
     grant.set_defaults(do=_raise)
-    reset = actions.add_parser("reset", help="let the configured limit hold again; what was spent stays spent")
+    reset = actions.add_parser(
+        "reset", help="let the configured limit hold again, and end a halt; what was spent stays spent"
+    )
     reset.add_argument("name")
     reset.set_defaults(do=_reset)
     adjust = actions.add_parser("adjust", help="correct what was spent")

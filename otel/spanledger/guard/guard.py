@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
-from spanledger.budget.model import Budget, Subject, shown
+from spanledger.budget.model import Budget, Subject, Unit, shown
 from spanledger.budget.register import Place, Register
 from spanledger.budget.store import Claim, Counter, Store, StoreError
 from spanledger.errors import Refusal, Refused, contained, failed, log
+from spanledger.guard import halts
+from spanledger.guard.pausing import Decider, in_unit
 from spanledger.guard.ticket import Ticket
 from spanledger.guard.worst import Asked, Estimator
 from spanledger.pricing import PriceBook
+from spanledger.scope import Scope
 
 #: Settlements kept while the store cannot be reached. What is dropped beyond it expires there, charged in full.
 KEPT = 10_000
@@ -32,6 +36,25 @@ class Warned:
         whose = f" of {self.counter.value}" if self.counter.value else ""
         unit = self.budget.unit
         return f"budget {self.budget.name}{whose} has passed its warning at {shown(unit, self.threshold)} {unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetWarning:
+    """The same for an app: a warning of a budget, its amounts in USD, tokens or calls."""
+
+    budget: str
+    scope_value: str
+    window: str
+    unit: Unit
+    threshold: Decimal
+    limit: Decimal | None
+
+    @classmethod
+    def of(cls, warned: Warned) -> BudgetWarning:
+        """The warning as an app is told of it."""
+        counter, unit, limit = warned.counter, warned.budget.unit, warned.budget.limit
+        told = None if limit is None else in_unit(unit, limit)
+        return cls(counter.budget, counter.value, counter.window, unit, in_unit(unit, warned.threshold), told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +107,7 @@ class Guard:
         self.clock = clock
         self.on_warning: list[Callable[[Warned], None]] = []
         self.on_refusal: list[Callable[[Refusal], None]] = []
+        self.on_pause: list[Decider] = []
         self._due: deque[Due] = deque(maxlen=KEPT)
 
     @property
@@ -107,6 +131,16 @@ class Guard:
         """Why not even the smallest call may be made, None where one may be: for calls whose requests nobody sees."""
         ticket = self.ticket(asked)
         return None if ticket is None else ticket.spent()
+
+    def halted(self, payer: Scope, baggage: Mapping[str, str]) -> Refusal | None:
+        """The halt by which whatever this payer calls is refused; None where there is none, or nobody can tell."""
+        if self.store is None or not self.register.budgets:
+            return None
+        try:
+            return halts.halted(self.places(Asked("", None, payer, baggage=baggage)), self.store)
+        except StoreError as error:
+            failed("store", error)
+            return None
 
     def settle(self, hold: str, claims: tuple[Claim, ...], actual: tuple[int, ...] | None) -> list[Warned]:
         """End a hold, now or as soon as the store can be reached; an `actual` of None releases it. Never raises.

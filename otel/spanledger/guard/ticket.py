@@ -13,14 +13,14 @@ from spanledger.budget.register import Place
 from spanledger.budget.store import Claim, Denied, Store, StoreError
 from spanledger.errors import Refusal, Refused, failed
 from spanledger.guard.deferred import Deferred
+from spanledger.guard.halts import way_out
+from spanledger.guard.waiting import Waiting
 from spanledger.guard.worst import Asked, Cut, figures, remaining
 from spanledger.usage import Usage
 
 if TYPE_CHECKING:
     from spanledger.guard.guard import Guard, Warned
 
-#: Seconds between two looks whether a waiting call fits now.
-POLL = 0.05
 #: Seconds after which a call may be tried again that was refused only because of others under way.
 SOON = 1.0
 
@@ -40,6 +40,8 @@ class Ticket:
         self._places: tuple[Place, ...] = ()
         self._claims: tuple[Claim, ...] = ()
         self._asked_for = False
+        #: How the attempt waited for its hold; None where it did not have to.
+        self.waiting: Waiting | None = None
         #: What budgets that count money were charged for all attempts so far, in nano-USD.
         self.charged = 0
 
@@ -104,7 +106,7 @@ class Ticket:
         Raises:
             Refused: there is no room, and waiting was of no use or not asked for.
         """
-        guard = self._guard
+        guard, self.waiting = self._guard, None
         if guard.problem is not None:
             raise guard.refused(Refusal("SPANLEDGER_BUDGETS", "misconfigured", detail=guard.problem))
         places = guard.places(self.asked)
@@ -117,12 +119,30 @@ class Ticket:
         except Refused as refused:
             raise guard.refused(refused.refusal) from None
         claims = tuple(place.claim(amount) for place, amount in zip(places, amounts, strict=True))
-        began = guard.clock()
         store = guard.centre if any(bound.lasting for bound in bounds) else guard.store
-        while (denied := self._reserve(places, claims, store)) is not None:
-            if guard.clock() - began >= _patience(places[denied.index], denied):
-                raise guard.refused(self._refusal(places[denied.index], denied))
-            yield POLL
+        if (denied := self._reserve(places, claims, store)) is not None:
+            yield from self._wait(places, claims, denied, store)
+
+    def _wait(
+        self, places: tuple[Place, ...], claims: tuple[Claim, ...], first: Denied, store: Store | None
+    ) -> Iterator[float]:
+        """The attempt was denied its hold: wait for it, as long as a budget says."""
+        self.waiting = waiting = Waiting(self._guard)
+        denied: Denied | None = first
+        try:
+            while denied is not None:
+                place, claim = places[denied.index], claims[denied.index]
+                hope = yield from waiting.until_room(place, claim, denied)
+                last = claim if hope else waiting.last(place, claim)
+                if hope or last != claim:
+                    asked = (*claims[: denied.index], last, *claims[denied.index + 1 :])
+                    denied = self._reserve(places, asked, store)
+                if not hope:
+                    break
+        finally:
+            waiting.over(admitted=denied is None)
+        if denied is not None:
+            raise self._guard.refused(self._refusal(places[denied.index], denied))
 
     def _reserve(self, places: tuple[Place, ...], claims: tuple[Claim, ...], store: Store | None) -> Denied | None:
         hold = uuid.uuid4().hex
@@ -171,6 +191,8 @@ class Ticket:
             retry_after=retry,
             unit=budget.unit,
             scope_value=place.counter.value,
+            detail=way_out(place.counter.window) if denied.halted else "",
+            halted=denied.halted,
         )
 
     def failed(self, *, billed: bool) -> None:
@@ -242,10 +264,3 @@ def _actual(budget: Budget, held: int | None, usage: Usage | None, nano_usd: int
     if found is None:
         return held or 0
     return min(found, held) if usage is not None and usage.estimated and held is not None else found
-
-
-def _patience(place: Place, denied: Denied) -> float:
-    """Seconds that a refused call waits: for others to give back, or for somebody to decide."""
-    if place.budget.action == "pause":
-        return place.budget.pause
-    return place.budget.wait if denied.kind == "in_flight" else 0.0

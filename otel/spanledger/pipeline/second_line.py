@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind
 
 from spanledger import scope
 from spanledger.call import SCOPE_NAME
-from spanledger.errors import BudgetExceeded
+from spanledger.errors import exceeded
 from spanledger.guard import Asked, Guard
 from spanledger.lineage import Lineage
 from spanledger.pipeline.covered import INFERENCE, Claim, library
@@ -44,7 +44,7 @@ class SecondLine:
         run = self._lineage.run_of(span.parent.span_id) if span.parent is not None else None
         refusal = self._guard.spent(_asked(found, _payer(scope.current(parent_context), run)))
         if refusal is not None:
-            raise BudgetExceeded(refusal)
+            raise exceeded(refusal)
 
     def _ours(self, span: Span) -> bool:
         above = self._lineage.open(span.parent.span_id) if span.parent is not None else None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from opentelemetry.environment_variables import OTEL_METRICS_EXPORTER, OTEL_TRACES_EXPORTER
 from opentelemetry.sdk._configuration import _OTelSDKConfigurator
@@ -15,8 +15,11 @@ from typing_extensions import override
 from spanledger.budget.listing import rows
 from spanledger.budget.store import StoreError
 from spanledger.errors import SpanledgerError, log
+from spanledger.guard import BudgetWarning, Decider, Guard, Warned
 from spanledger.pipeline.exporters import metric_readers, span_exporters
 from spanledger.pipeline.runtime import VERSION, Runtime, providers
+
+Callback = TypeVar("Callback", bound=Callable[..., object])
 
 _OURS = "OTEL_PYTHON_DISTRO=spanledger OTEL_PYTHON_CONFIGURATOR=spanledger"
 
@@ -25,6 +28,8 @@ class _Current:
     """The runtime of this process, from the moment it was made."""
 
     runtime: Runtime | None = None
+    listeners: ClassVar[list[Callable[[Guard], None]]] = []
+    """What is to be added to its guard once there is one."""
 
 
 def current() -> Runtime | None:
@@ -80,6 +85,10 @@ def adopt(runtime: Runtime, *, owned: bool) -> bool:
     Providers that we set up are `owned`, and closed by us; those of the app are its own to close.
     """
     _Current.runtime = runtime
+    listeners, _Current.listeners[:] = list(_Current.listeners), []
+    for listen in listeners:
+        if runtime.calls.guard is not None:
+            listen(runtime.calls.guard)
     tracing, metering = providers()
     if tracing is None:
         return False
@@ -120,6 +129,40 @@ def budgets() -> list[dict[str, object]]:
         return [row.as_json() for row in rows(guard.register.budgets, guard.store)]
     except StoreError as error:
         raise SpanledgerError(f"the store of the budgets cannot be read: {error}") from error
+
+
+def on_budget_pause(callback: Decider) -> Decider:
+    """Ask this function whenever a call is paused; usable as a decorator.
+
+    It is given a `BudgetPause` and returns the new limit (`8`, `Decimal("8")`, `"8USD"`), or None where it does not
+    decide; a limit that is no higher refuses the call. A plain function runs in a thread, a coroutine function in the
+    event loop of the call. What it raises is logged, and is no decision.
+
+    Before `init()` it waits for the runtime to come.
+    """
+    return _listen(callback, lambda guard: guard.on_pause.append(callback))
+
+
+def on_budget_warning(callback: Callable[[BudgetWarning], object]) -> Callable[[BudgetWarning], object]:
+    """Call this function whenever a budget passes one of its warnings; usable as a decorator.
+
+    Of all processes one is told. The function is called in the midst of the app, so it should be quick.
+    """
+
+    def told(warned: Warned) -> None:
+        callback(BudgetWarning.of(warned))
+
+    return _listen(callback, lambda guard: guard.on_warning.append(told))
+
+
+def _listen(callback: Callback, listen: Callable[[Guard], None]) -> Callback:
+    """Add a listener to the guard of this process, now or as soon as there is one; the callback."""
+    runtime = current()
+    if runtime is None:
+        _Current.listeners.append(listen)
+    elif runtime.calls.guard is not None:
+        listen(runtime.calls.guard)
+    return callback
 
 
 def init() -> Runtime:

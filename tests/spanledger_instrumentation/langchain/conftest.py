@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
 
 import pytest
 from opentelemetry import context
 from opentelemetry.sdk.trace import TracerProvider
-from tests.spanledger_instrumentation.langchain.structure import Traced, Watch
-
-from spanledger_instrumentation.langchain import LangChainAdapter
+from tests.spanledger_instrumentation.langchain.structure import Traced, Watch, unmetered
 
 
 @pytest.fixture
@@ -19,7 +16,7 @@ def traced() -> Iterator[Traced]:
     before = context.get_current()
     provider, watch = TracerProvider(shutdown_on_exit=False), Watch()
     provider.add_span_processor(watch)
-    adapter = LangChainAdapter(cast("Any", None), provider=provider)
+    adapter = unmetered(provider)
     adapter.install()
     made = Traced(adapter, provider, watch)
     yield made

@@ -15,8 +15,12 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.trace import SpanKind, StatusCode
+from tests.support.telemetry import BOOK
 
 from spanledger import scope
+from spanledger.call import Calls
+from spanledger.config import Settings
+from spanledger.lineage import Lineage
 from spanledger.semconv import names
 from spanledger_instrumentation.langchain import LangChainAdapter
 
@@ -75,6 +79,11 @@ class Watch(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         self.ended.append(span)
+
+
+def unmetered(provider: trace.TracerProvider | None = None) -> LangChainAdapter:
+    """An adapter of a runtime without budgets."""
+    return LangChainAdapter(Calls(Settings(), BOOK, Lineage(), provider=provider), provider=provider)
 
 
 @dataclass

@@ -21,18 +21,19 @@ from langchain_core.messages import AIMessage
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
 from langchain_core.runnables import config as runnable_config
+from langchain_core.runnables.retry import RunnableRetry
 from langchain_core.tools import BaseTool, tool
 from langchain_core.tracers.context import _configure_hooks
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.pregel._loop import PregelLoop
 from langgraph.pregel.main import Pregel
 from opentelemetry import context, trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from tests.spanledger_instrumentation.langchain.structure import Seen, Traced, Watch
+from tests.spanledger_instrumentation.langchain.structure import Seen, Traced, Watch, unmetered
 
 from spanledger import scope
-from spanledger_instrumentation.langchain import LangChainAdapter
 
 
 @tool
@@ -152,11 +153,16 @@ def test_uninstall_puts_everything_back() -> None:
         (BaseLLM, "_generate_helper"),
         (CallbackManager, "on_chain_start"),
         (Pregel, "_defaults"),
+        (Pregel, "stream"),
+        (Pregel, "astream"),
+        (PregelLoop, "_first"),
+        (PregelLoop, "tick"),
+        (RunnableRetry, "_sync_retrying"),
         (runnable_config, "_set_config_context"),
     ]
     before = [id(vars(owner)[name]) for owner, name in places]
     hooks = list(_configure_hooks)
-    adapter = LangChainAdapter(cast("Any", None))
+    adapter = unmetered()
     adapter.install()
     states = {point.state for point in adapter.points}
     between = [id(vars(owner)[name]) for owner, name in places]
@@ -176,7 +182,7 @@ def test_suppressed_instrumentation_makes_no_spans(traced: Traced) -> None:
 @pytest.mark.parametrize("provider", [trace.NoOpTracerProvider(), TracerProvider(sampler=ALWAYS_OFF)])
 def test_the_scope_holds_where_nothing_is_traced(traced: Traced, provider: trace.TracerProvider) -> None:
     traced.adapter.uninstall()
-    adapter = LangChainAdapter(cast("Any", None), provider=provider)
+    adapter = unmetered(provider)
     adapter.install()
     seen = []
 
@@ -203,7 +209,7 @@ def test_a_failure_of_ours_does_not_reach_the_app(
 ) -> None:
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(Refusing())
-    adapter = LangChainAdapter(cast("Any", None), provider=provider)
+    adapter = unmetered(provider)
     adapter.install()
     assert (RunnableLambda(lambda x: x, name="a") | RunnableLambda(lambda x: x + "!", name="b")).invoke("x") == "x!"
     adapter.uninstall()
@@ -229,7 +235,11 @@ def test_installing_imports_nothing_and_finds_what_is_imported_later() -> None:
             """
             import sys
             from spanledger_instrumentation.langchain import LangChainAdapter
-            adapter = LangChainAdapter(None)
+            from spanledger.call import Calls
+            from spanledger.config import Settings
+            from spanledger.lineage import Lineage
+            from spanledger.pricing import PriceBook
+            adapter = LangChainAdapter(Calls(Settings(), PriceBook(), Lineage()))
             adapter.install()
             assert not [name for name in sys.modules if name.startswith(("langchain", "langgraph", "langsmith"))]
             sys.modules["langgraph"] = None
