@@ -1,8 +1,8 @@
 """What was recorded and what is right: one `Case` for every call.
 
-A folder holds either `corpus.jsonl` and `oracle.jsonl` (a recording and what is right of it, one JSON object a line, under
-the same id), or YAML files, for sets that are written by hand: lists of the same objects, with the one about what is
-right under `oracle`. There a body may be a document instead of its text, and `events` the documents of a stream.
+A folder holds either `corpus.jsonl` and `oracle.jsonl` (a recording and what is right of it, one JSON object a line,
+under the same id), or YAML files, for sets that are written by hand: lists of the same objects, with the one about what
+is right under `oracle`. There a body may be a document instead of its text, and `events` the documents of a stream.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Response:
 
 @dataclass(frozen=True)
 class Expected:
-    """What is right. Tokens and cost are asked only where they are certain (`hard_tokens`, `hard_cost`)."""
+    """What is right. Tokens and cost are asked unless they are said to be uncertain (`hard_tokens`, `hard_cost`)."""
 
     kind: str
     """`usage`, `no_usage` (the provider told none), `error`, `retrieve` (asked for again), `free`."""
@@ -101,7 +101,9 @@ class Case:
     @property
     def cost_is_known(self) -> bool:
         """Whether its cost is certain and can be told from a loopback address, which does not show the provider."""
-        known = self.provider in ("openai", "azure", "anthropic") or "gen_ai.usage.cost.source" in self.expected.attributes
+        known = (
+            self.provider in ("openai", "azure", "anthropic") or "gen_ai.usage.cost.source" in self.expected.attributes
+        )
         return self.expected.hard_tokens and self.expected.hard_cost and known
 
     @property
@@ -120,10 +122,11 @@ def load(folder: Path) -> list[Case]:
         OSError: The folder or one of its files cannot be read.
         KeyError: A case lacks something, or nothing is known about what is right of it.
     """
-    return [case for record, oracle in _records(folder) if (case := _case(record, oracle)).sendable]
+    return [case for record, oracle in records(folder) if (case := _case(record, oracle)).sendable]
 
 
-def _records(folder: Path) -> Iterator[tuple[Json, Json]]:
+def records(folder: Path) -> Iterator[tuple[Json, Json]]:
+    """What a folder holds, as it stands there: recordings, each with what is right of it."""
     if (recorded := folder / "corpus.jsonl").exists():
         right = {oracle["id"]: oracle for oracle in _lines(folder / "oracle.jsonl")}
         yield from ((record, right[record["id"]]) for record in _lines(recorded))
@@ -133,11 +136,12 @@ def _records(folder: Path) -> Iterator[tuple[Json, Json]]:
         message = f"{folder} holds neither corpus.jsonl nor YAML files"
         raise FileNotFoundError(message)
     for file in files:
-        for record in yaml.load(file.read_text(), _Loader):
+        for record in yaml.load(file.read_text(), _Loader):  # noqa: S506  it is the safe one
             yield record, record["oracle"]
 
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # either is safe; the first is fast and not everywhere
+#: Ten times as fast where PyYAML was built with libyaml.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def _lines(path: Path) -> Iterator[Json]:
@@ -166,8 +170,8 @@ def _right(oracle: Json) -> Expected:
         tokens,
         oracle.get("expect_cost_usd"),
         max(prices),
-        bool(oracle.get("hard_tokens")),
-        bool(oracle.get("hard_cost")),
+        bool(oracle.get("hard_tokens", True)),
+        bool(oracle.get("hard_cost", True)),
         oracle.get("expect_attributes") or {},
     )
 
@@ -192,4 +196,6 @@ def _event(document: Json | str) -> bytes:
 def read_ids(path: Path) -> set[str]:
     """Ids, as a JSON list or separated by white space or commas."""
     text = path.read_text()
-    return {str(found) for found in json.loads(text)} if text.lstrip().startswith("[") else set(re.split(r"[\s,]+", text))
+    return (
+        {str(found) for found in json.loads(text)} if text.lstrip().startswith("[") else set(re.split(r"[\s,]+", text))
+    )

@@ -14,12 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import spanledger
 from conformance.cases import HANDMADE, Case, load, read_ids
 from conformance.running import SCOPE, Running, run
 from conformance.strata import strata
+from spanledger.pipeline.runtime import Runtime
 
 #: Variables that steer a client or telemetry; whatever they are set to, they have no say here.
 _STEERING = ("OTEL_", "SPANLEDGER_", "COST_", "OPENAI_", "ANTHROPIC_", "AZURE_", "TRACELOOP_")
@@ -28,8 +30,12 @@ _OURS = {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "SPANL
 
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make conformance", description=__doc__.splitlines()[0])
-    parser.add_argument("--corpus", type=Path, default=HANDMADE, metavar="DIR", help="the set (default: the hand-made one)")
-    parser.add_argument("--only-ids", type=Path, metavar="FILE", help="only these cases: a JSON list, or ids one a line")
+    parser.add_argument(
+        "--corpus", type=Path, default=HANDMADE, metavar="DIR", help="the set (default: the hand-made one)"
+    )
+    parser.add_argument(
+        "--only-ids", type=Path, metavar="FILE", help="only these cases: a JSON list, or ids one a line"
+    )
     parser.add_argument("--strata", metavar="TEXT", help="only the cases of strata whose name holds this")
     parser.add_argument("--limit", type=int, metavar="N", help="N cases at most, spread evenly over the set")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
@@ -49,26 +55,23 @@ def chosen(cases: Sequence[Case], options: argparse.Namespace) -> list[Case]:
 
 @contextmanager
 def _switched_on() -> Iterator[Running]:
-    """spanledger as an app has it that calls `init()`, with the spans kept here."""
+    """As in an app that calls `spanledger.init()`, with the spans kept here."""
     runtime, exporter = spanledger.init(), InMemorySpanExporter()
     runtime.export.join(exporter)
     try:
-        yield Running(trace.get_tracer(SCOPE), runtime.lineage, lambda: _all(exporter))
+        yield Running(trace.get_tracer(SCOPE), runtime.lineage, lambda: _all(runtime, exporter))
     finally:
         runtime.shutdown()
 
 
-def _all(exporter: InMemorySpanExporter) -> Sequence[object]:
-    trace.get_tracer_provider().force_flush()
+def _all(runtime: Runtime, exporter: InMemorySpanExporter) -> Sequence[ReadableSpan]:
+    runtime.export.force_flush()
     return exporter.get_finished_spans()
 
 
 def main(given: Sequence[str] | None = None) -> int:
     """Run it."""
     options = _arguments(given)
-    for name in [name for name in os.environ if name.startswith(_STEERING)]:
-        del os.environ[name]
-    os.environ.update(_OURS)
     try:
         cases = chosen(load(options.corpus), options)
     except (OSError, KeyError, ValueError) as error:
@@ -77,6 +80,9 @@ def main(given: Sequence[str] | None = None) -> int:
     if not cases:
         sys.stderr.write("no case to play\n")
         return 2
+    for name in [name for name in os.environ if name.startswith(_STEERING)]:
+        del os.environ[name]
+    os.environ.update(_OURS)
     report = run(cases, _switched_on)
     sys.stdout.write(f"{report.text()}\n")
     if options.json:

@@ -125,7 +125,9 @@ def _price(worth: float, said: Said) -> str | None:
 
 
 def _attributes(right: Said, said: Said) -> str | None:
-    return next((f"{key} is {said.get(key)!r}, not {want!r}" for key, want in right.items() if said.get(key) != want), None)
+    return next(
+        (f"{key} is {said.get(key)!r}, not {want!r}" for key, want in right.items() if said.get(key) != want), None
+    )
 
 
 def _once(case: Case, said: Sequence[Said], metered: Sequence[Said]) -> str | None:

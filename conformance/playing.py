@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import inspect
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -46,7 +47,8 @@ class Outcome:
 def play(cases: Iterable[Case], replay: Replay, tracer: Tracer | None = None) -> dict[str, Played]:
     """Play each case once, below a span of the tracer if there is one."""
     found: dict[str, Played] = {}
-    with httpx2.Client(verify=False, timeout=_TIMEOUT) as http:  # noqa: S501  loopback, and loading roots takes longest
+    with httpx2.Client(verify=False, timeout=_TIMEOUT) as http, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the clients', of models that were retired since
         for case in cases:
             around = tracer.start_as_current_span(f"case {case.id}") if tracer else nullcontext()
             with around as span:
@@ -60,7 +62,9 @@ def by_trace(spans: Iterable[ReadableSpan], scope: str) -> dict[str, list[Readab
     """Spans by their trace, without those of the tracer of this name."""
     found: defaultdict[str, list[ReadableSpan]] = defaultdict(list)
     for span in spans:
-        if span.context is not None and (span.instrumentation_scope is None or span.instrumentation_scope.name != scope):
+        if span.context is not None and (
+            span.instrumentation_scope is None or span.instrumentation_scope.name != scope
+        ):
             found[format_trace_id(span.context.trace_id)].append(span)
     return dict(found)
 
@@ -112,7 +116,7 @@ def _ask(case: Case, asked: Asking, told: dict[str, Any]) -> None:
 
 async def _ask_later(case: Case, base: str, told: dict[str, Any]) -> None:
     style = style_of(case)
-    async with httpx2.AsyncClient(verify=False, timeout=_TIMEOUT) as http:  # noqa: S501  as above
+    async with httpx2.AsyncClient(verify=False, timeout=_TIMEOUT) as http:
         asked = asking(case, base, http)
         with _Arguments(asked, told):
             found = asked.call(**asked.arguments)

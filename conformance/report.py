@@ -40,7 +40,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Report:
-    """The outcome of a run. `problems` are failures of the run itself; `unplayable` what the bare client cannot play."""
+    """The outcome: failures of the run itself are `problems`, what the bare client cannot play is `unplayable`."""
 
     verdicts: Sequence[Verdict]
     problems: Sequence[str]
@@ -63,7 +63,9 @@ class Report:
         """The page that is printed."""
         width = max((len(name) for name in self.strata()), default=0) + 2
         rows = [_row("", "cases", QUESTIONS, width)]
-        rows += [_tally(name, tally, width) for name, tally in {**self.strata(), "all": Tally.of(self.verdicts)}.items()]
+        rows += [
+            _tally(name, tally, width) for name, tally in {**self.strata(), "all": Tally.of(self.verdicts)}.items()
+        ]
         rows += ["", *(f"{question:>7}  {meaning}" for question, meaning in QUESTIONS.items())]
         for question in QUESTIONS:
             rows += self._faults(question)
@@ -77,7 +79,9 @@ class Report:
         shares = [share for tally in strata_ if (share := tally.share("tokens")) is not None]
         macro = sum(shares) / len(shares) if shares else None
         kinds = [verdict.case.expected.kind for verdict in self.verdicts]
-        double = sum("once" in v.wrong and v.metered > (k == "usage") for v, k in zip(self.verdicts, kinds, strict=True))
+        double = sum(
+            "once" in v.wrong and v.metered > (k == "usage") for v, k in zip(self.verdicts, kinds, strict=True)
+        )
         missing = sum("once" in v.wrong and not v.metered for v in self.verdicts)
         return (
             f"tokens {_percent(every.share('tokens'))} ({every.asked['tokens']}), over strata {_percent(macro)}; "
@@ -92,8 +96,12 @@ class Report:
             "summary": self.summary(),
             "problems": list(self.problems),
             "unplayable": dict(self.unplayable),
-            "strata": {name: {"cases": t.cases, "asked": t.asked, "right": t.right} for name, t in self.strata().items()},
-            "cases": {v.case.id: {"strata": strata(v.case), "wrong": v.wrong, "asked": list(v.answers)} for v in self.verdicts},
+            "strata": {
+                name: {"cases": t.cases, "asked": t.asked, "right": t.right} for name, t in self.strata().items()
+            },
+            "cases": {
+                v.case.id: {"strata": strata(v.case), "wrong": v.wrong, "asked": list(v.answers)} for v in self.verdicts
+            },
         }
 
     def _faults(self, question: str) -> Iterable[str]:

@@ -64,5 +64,7 @@ def _unlike_recorded(case: Case, bare: Played) -> str:
     """How the bare client ends otherwise than the recorded one: such a case says nothing about spanledger."""
     status, error = case.response.status, bare.seen.get("error")
     if status >= 400:
-        return "" if error and error.get("status_code") == status else f"HTTP {status} became {error and error['class']}"
+        return (
+            "" if error and error.get("status_code") == status else f"HTTP {status} became {error and error['class']}"
+        )
     return f"{error['class']}: {error['message'][:100]}" if error else ""

@@ -1,4 +1,4 @@
-"""What an app can see of an answer, as plain values that compare: nothing is left out but memory addresses and dates."""
+"""What an app can see of an answer, as plain values that compare: all of it but memory addresses and dates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ import pydantic
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 _OF_ERRORS = ("status_code", "code", "param", "type", "request_id", "body")
-_OF_STREAMS = ("response", "close", "__enter__", "__exit__", "__iter__", "__next__", "__aenter__", "__aexit__", "__anext__")
+_OF_STREAMS = (
+    "response",
+    "close",
+    "__enter__",
+    "__exit__",
+    "__iter__",
+    "__next__",
+    "__aenter__",
+    "__aexit__",
+    "__anext__",
+)
 
 
 def plain(value: object) -> Any:
@@ -39,7 +49,12 @@ def error(raised: BaseException) -> dict[str, Any]:
     """An exception."""
     said = {name: plain(getattr(raised, name)) for name in _OF_ERRORS if hasattr(raised, name)}
     cause = raised.__cause__
-    return {"class": class_of(raised), "message": _ADDRESS.sub("0x", str(raised)), "cause": cause and class_of(cause), **said}
+    return {
+        "class": class_of(raised),
+        "message": _ADDRESS.sub("0x", str(raised)),
+        "cause": cause and class_of(cause),
+        **said,
+    }
 
 
 def raw(response: Any) -> dict[str, Any]:
@@ -57,16 +72,13 @@ def stream(found: Any) -> dict[str, Any]:
 def difference(expected: Any, found: Any, where: str = "") -> str | None:
     """The first place where two values differ, in words; None where they are equal."""
     if isinstance(expected, dict) and isinstance(found, dict):
-        pairs = [(f"{where}.{key}", key in expected, key in found, key) for key in {**expected, **found}]
-        for place, had, has, key in pairs:
-            if not (had and has):
-                return f"{place.lstrip('.')} is {'missing' if had else 'new'}"
-            if (deeper := difference(expected[key], found[key], place)) is not None:
-                return deeper
-        return None
+        if odd := [key for key in {**expected, **found} if (key in expected) is not (key in found)]:
+            return f"{where}.{odd[0]}".lstrip(".") + (" is missing" if odd[0] in expected else " is new")
+        inside = ((expected[key], found[key], f"{where}.{key}") for key in expected)
+        return next(filter(None, (difference(*pair) for pair in inside)), None)
     if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
-        deeper = (difference(one, other, f"{where}[{at}]") for at, (one, other) in enumerate(zip(expected, found, strict=True)))
-        return next(filter(None, deeper), None)
+        places = (f"{where}[{at}]" for at in range(len(expected)))
+        return next(filter(None, map(difference, expected, found, places)), None)
     if type(expected) is type(found) and expected == found:
         return None
     return f"{where.lstrip('.') or 'the answer'}: {_short(expected)} became {_short(found)}"

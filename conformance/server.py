@@ -51,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     replay: Replay
 
-    def do_POST(self) -> None:  # noqa: N802  the name is the protocol of http.server
+    def do_POST(self) -> None:
         size = int(self.headers.get("content-length") or 0)
         body = self.rfile.read(size)
         _, _, which, path = self.path.split("/", 3)
@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
+    def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up is no news."""
 
 
