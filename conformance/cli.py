@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import spanledger
+from conformance import hidden
 from conformance.cases import HANDMADE, Case, load, read_ids
 from conformance.running import SCOPE, Running, run
 from conformance.strata import strata
@@ -84,7 +85,9 @@ def main(given: Sequence[str] | None = None) -> int:
         del os.environ[name]
     os.environ.update(_OURS)
     report = run(cases, _switched_on)
-    sys.stdout.write(f"{report.text()}\n")
+    found = hidden.guesses(cases)
+    sys.stdout.write(f"{hidden.text(found)}\n\n{report.text()}\n" if found else f"{report.text()}\n")
     if options.json:
-        options.json.write_text(json.dumps(report.json(), indent=1))
+        estimates = {guess.case: [guess.output, guess.estimated] for guess in found}
+        options.json.write_text(json.dumps({**report.json(), "estimates": estimates}, indent=1))
     return 0 if report.passed else 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from spanledger.messages import Answer
@@ -15,10 +16,11 @@ from spanledger.semconv import names
 from spanledger.stream import Kept, Quiet
 from spanledger.usage import Usage
 from spanledger_instrumentation.clients.answers import KEPT, ProviderError, finish, payload, valid_json
-from spanledger_instrumentation.clients.estimates import estimated, texts, tokens
+from spanledger_instrumentation.clients.estimates import estimated
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
+from spanledger_instrumentation.clients.tokens import tokenizer
 from spanledger_instrumentation.openai import content
-from spanledger_instrumentation.openai.answer import PlainReader, said_by
+from spanledger_instrumentation.openai.answer import PlainReader, written
 from spanledger_instrumentation.openai.bound import one_pass
 from spanledger_instrumentation.openai.request import wants_json
 from spanledger_instrumentation.openai.units import with_search, with_tools
@@ -157,9 +159,11 @@ class ChatEvents:
         return Answer(usage, model, tier, self._attributes(), None, instead)
 
     def _seen(self) -> int:
-        """Output tokens that were seen: one a chunk with text, or by the size of the text if that is more."""
-        pieces = [piece for event in self._kept.events if (found := payload(event)) for piece in _deltas(found)]
-        return tokens(pieces)
+        """Output tokens that were seen."""
+        documents = [found for event in self._kept.events if (found := payload(event))]
+        family = tokenizer(next((found["model"] for found in documents if found.get("model")), None))
+        pieces = [piece for found in documents for piece in _deltas(found)]
+        return family.billed(family.written(pieces), len(self._tools), whole=bool(self._reasons))
 
     def _attributes(self) -> dict[str, Any]:
         attributes = finish(self._reasons, self._tools)
@@ -185,8 +189,7 @@ _HEAD = {
 
 def _deltas(found: Mapping[str, Any]) -> list[str]:
     """The text that a chunk adds: content, reasoning, refusals, arguments of tools; or a legacy completion's text."""
-    pieces = ["".join(texts(said_by(choice))) for choice in mappings(found.get("choices"))]
-    return [piece for piece in pieces if piece]
+    return [piece for choice in mappings(found.get("choices")) for piece in written(choice) if piece]
 
 
 _FINAL = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
@@ -226,14 +229,27 @@ class ResponseEvents:
 
     def answer(self) -> Answer:
         """What a complete stream said."""
-        if self._last.get("usage") or self.final:
-            return self._plain.parsed(self._last)
-        return self.partial(0.0)
+        if not (self._last.get("usage") or self.final):
+            return self._seen(0.0, given_up=False)
+        found = self._plain.parsed(self._last)
+        if found.usage is not None and found.usage.estimated:  # the pieces tell more than the text that they make
+            return replace(found, usage=self._guess(found.model, 0.0, given_up=False))
+        return found
 
     def partial(self, elapsed: float) -> Answer:
         """What a stream said that was given up."""
-        said = [d for e in self._deltas.events if (f := payload(e)) and isinstance(d := f.get("delta"), str) and d]
+        return self._seen(elapsed, given_up=True)
+
+    def _guess(self, model: str | None, elapsed: float, *, given_up: bool) -> Usage:
+        pieces = [d for e in self._deltas.events if (f := payload(e)) and isinstance(d := f.get("delta"), str)]
+        calls = [name for item in self._items if (name := text(mapping(item).get("name")))]
+        family = tokenizer(model)
+        seen = family.billed(family.written([*pieces, *calls]), len(calls), whole=not given_up)
+        return estimated(self._body, seen, elapsed, given_up=given_up)
+
+    def _seen(self, elapsed: float, *, given_up: bool) -> Answer:
+        """What the events say that the last one would have said."""
         known = self._plain.parsed({**self._last, "status": "in_progress"})
-        usage = known.usage or estimated(self._body, tokens(said), elapsed, given_up=True)
+        usage = known.usage or self._guess(known.model, elapsed, given_up=given_up)
         usage = with_tools(usage, {**self._last, "output": self._items})
         return Answer(usage, known.model, known.tier, known.attributes)
