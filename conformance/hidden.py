@@ -7,18 +7,19 @@ what cannot be seen cannot be estimated.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 from conformance.cases import Case, Json
+from spanledger.stream import EventReader
 from spanledger_instrumentation.anthropic.events import MessageEvents
 from spanledger_instrumentation.clients.answers import payload
-from spanledger_instrumentation.openai.events import ChatEvents, ResponseEvents
+from spanledger_instrumentation.openai.events import ChatEvents
+from spanledger_instrumentation.openai.response_events import ResponseEvents
 
 _FINAL = ("response.completed", "response.incomplete", "response.failed")
-_READERS = {
+_READERS: dict[str, Callable[[Json], EventReader]] = {
     "chat.completions": lambda body: ChatEvents(body, asked=False),
     "completions": lambda body: ChatEvents(body, asked=False),
     "responses": ResponseEvents,
@@ -58,7 +59,7 @@ def _guess(case: Case) -> Guess | None:
     events = list(_documents(case))
     if right.output <= 0 or (right.reasoning and not any(map(_shows_reasoning, events))):
         return None
-    reader: Any = _READERS[case.endpoint](case.request.body or {})
+    reader = _READERS[case.endpoint](case.request.body or {})
     for event in filter(None, map(_without_usage, events)):
         reader.event(f"data: {json.dumps(event)}\n\n".encode())
     usage = reader.answer().usage

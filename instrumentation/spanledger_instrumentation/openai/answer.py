@@ -24,6 +24,8 @@ _decoder = json.JSONDecoder()
 PENDING = ("queued", "in_progress")
 #: Status of a response that came to nothing. If there was anything to pay, its usage says so.
 BROKEN = ("failed", "cancelled")
+#: What the client raises for an error in a stream.
+STREAM_ERROR = "openai.APIError"
 
 
 class PlainReader:
