@@ -59,5 +59,12 @@ def test_the_cost_that_is_expected_is_the_sum_of_tokens_at_list_prices(right: di
     assert sum(units for name, (units, _) in lines.items() if name != "searches") == tokens["input"] + tokens["output"]
 
 
+def test_the_page_about_conformance_shows_what_the_command_prints(report: Report) -> None:
+    page = (HANDMADE.parents[1] / "docs" / "conformance.md").read_text()
+    rows = [line for line in report.text().splitlines() if line.startswith("all ")]
+    for line in (*rows, report.summary()):
+        assert " ".join(line.split()) in " ".join(page.split())
+
+
 def test_ids_are_unique() -> None:
     assert len(CASES) == len(ORACLES) == len({case.id for case in CASES})
