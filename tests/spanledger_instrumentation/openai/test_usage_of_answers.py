@@ -191,7 +191,7 @@ def test_what_the_request_asked_for_is_on_the_span(metered: Telemetry) -> None:
         ("post", "/responses/compact", "chat"),
         ("get", "/responses/resp_1", "chat"),
         ("get", "/responses/resp_1/input_items", None),
-        ("post", "/responses/resp_1/cancel", None),
+        ("post", "/responses/resp_1/cancel", "chat"),
         ("get", "/chat/completions", None),
         ("post", "/files", None),
     ],
