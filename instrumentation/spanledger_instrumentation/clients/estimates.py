@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from spanledger.usage import Usage
+from spanledger_instrumentation.clients.shapes import natural
 
 #: Bytes of text in a token: what is generally seen with English and code. Serves estimates only, never bounds.
 BYTES_PER_TOKEN = 4
@@ -56,10 +57,13 @@ def estimated(body: Mapping[str, Any], seen: int, elapsed: float, *, given_up: b
     return Usage(input=estimated_input(body), output=output, estimated=True)
 
 
-def cap(body: Mapping[str, Any]) -> int | None:
-    """The request's cap on output tokens."""
-    for key in ("max_completion_tokens", "max_tokens", "max_output_tokens", "max_tokens_to_sample"):
-        value = body.get(key)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-    return None
+#: Fields that cap the output, in whatever API.
+_CAPS = ("max_completion_tokens", "max_tokens", "max_output_tokens", "max_tokens_to_sample")
+
+
+def cap(body: Mapping[str, Any], fields: Sequence[str] = _CAPS) -> int | None:
+    """The request's cap on output tokens; of several the largest, because nobody knows which of them the server obeys.
+
+    What is no number above 0 caps nothing: to servers of one's own -1 means as much as there is room for.
+    """
+    return max((found for field in fields if (found := natural(body.get(field))) is not None), default=None)

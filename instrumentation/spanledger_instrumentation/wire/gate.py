@@ -40,7 +40,7 @@ class Gate:
     @staticmethod
     def route(method: str, url: str) -> Route | None:
         """What a request may ask a model for, by its method and URL or path; None of all traffic that is not ours."""
-        if method not in ("POST", "post"):
+        if method.upper() != "POST":
             return None
         found = route(url)
         return None if found is None or claimed() else found

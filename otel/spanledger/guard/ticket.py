@@ -43,8 +43,10 @@ class Ticket:
         #: What budgets that count money were charged for all attempts so far, in nano-USD.
         self.charged = 0
 
-    def cut(self, bound: Bound) -> Cut:
+    def cut(self, bound: Bound, *, fixed: bool = False) -> Cut:
         """What to change in the request so that it fits: a cheaper model where a budget says so, a cap on the output.
+
+        `fixed`: another model cannot be put into the request.
 
         Raises:
             Refused: where a budget wants a cap of the app's own.
@@ -53,7 +55,7 @@ class Ticket:
         if guard.store is None or guard.problem is not None or self.asked.free:
             return Cut()
         try:
-            model = self._cheaper(bound)
+            model = None if fixed else self._cheaper(bound)
             if model is not None:
                 self.asked = replace(self.asked, model=model)
             places = guard.places(self.asked)
