@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter as Failures
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -329,6 +330,35 @@ def test_a_request_on_the_wire_asks_the_cheaper_model(way: Way, provider: Provid
         assert books(made).committed == round(COST * NANO)
     (entry,) = provider.log(key)
     assert entry["body"] == {**dear, "model": MODEL}
+
+
+@pytest.mark.parametrize("odd", ["1e999", "-1e999", "NaN"])
+def test_a_number_that_is_none_does_not_let_a_request_out(way: Way, provider: Provider, key: str, odd: str) -> None:
+    headers = {**JSON, "authorization": f"Bearer {key}"}
+    body = written(CHAT).rstrip(b"}\n ") + f', "seed": {odd}, "max_tokens": {odd}}}'.encode()
+    with budgeted("global=0USD"), pytest.raises(BudgetExceeded):
+        way.ask(f"{provider.base_url}/chat/completions", body, headers)
+    assert provider.log(key) == []
+
+
+class Unreadable(dict[str, Any]):
+    """JSON to those who write it, and a failure to those who look something up in it."""
+
+    def get(self, *_: Any) -> Any:
+        raise RuntimeError("unreadable")
+
+
+def test_a_request_that_we_fail_to_understand_is_refused_under_a_hard_budget(
+    client: openai.OpenAI, provider: Provider, key: str, failures: Failures[tuple[str, str]]
+) -> None:
+    odd: dict[str, Any] = {"response_format": Unreadable(type="text")}
+    with budgeted("global=1USD"), pytest.raises(BudgetExceeded, match="cannot be understood") as refused:
+        client.chat.completions.create(model=MODEL, messages=said(), extra_body=odd)
+    assert refused.value.kind == "misconfigured"
+    with budgeted("global=1USD,action=warn"):
+        client.chat.completions.create(model=MODEL, messages=said(), extra_body=odd)
+    assert len(provider.log(key)) == 1
+    assert set(failures) == {("openai", "RuntimeError")}
 
 
 def test_below_a_door_the_refusal_of_a_client_passes_what_retries_and_its_span_says_the_same(

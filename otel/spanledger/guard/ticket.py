@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks whether a waiting call fits now.
 POLL = 0.05
+#: What stands for the name of a budget where none could be read.
+UNREADABLE = "SPANLEDGER_BUDGETS"
 #: Seconds after which a call may be tried again that was refused only because of others under way.
 SOON = 1.0
 
@@ -84,7 +86,7 @@ class Ticket:
         """The refusal of a hard budget that has nothing left, None where all have."""
         guard, store = self._guard, self._guard.store
         if guard.problem is not None:
-            return guard.refused(Refusal("SPANLEDGER_BUDGETS", "misconfigured", detail=guard.problem)).refusal
+            return guard.refused(Refusal(UNREADABLE, "misconfigured", detail=guard.problem)).refusal
         if store is None:
             return None
         try:
@@ -108,7 +110,7 @@ class Ticket:
         """
         guard = self._guard
         if guard.problem is not None:
-            raise guard.refused(Refusal("SPANLEDGER_BUDGETS", "misconfigured", detail=guard.problem))
+            raise guard.refused(Refusal(UNREADABLE, "misconfigured", detail=guard.problem))
         places = guard.places(self.asked)
         if not places:
             return
