@@ -15,7 +15,8 @@ from spanledger.call import Call, Calls
 from spanledger.errors import Refused, contained, type_name
 from spanledger.messages import NOTHING, Answer, Request
 from spanledger.semconv import names
-from spanledger.stream import BodyReader, BodyTap, Tap, tap_response
+from spanledger.stream import BodyReader, BodyTap, Tap
+from spanledger.tapping import tap_response
 from spanledger_instrumentation.clients.answers import ProviderError
 from spanledger_instrumentation.clients.billing import billed, billed_status
 from spanledger_instrumentation.clients.limits import RateLimits

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
 from spanledger.errors import contained
-from spanledger.stream import tap_response
+from spanledger.tapping import tap_response
 from spanledger_instrumentation.adapter import Adapter
 from spanledger_instrumentation.waiting import wait, wait_async
 from spanledger_instrumentation.wire.exchange import Exchange
