@@ -12,6 +12,7 @@ from typing import Any
 
 from spanledger import config
 from spanledger.budget import inline, opening, reading
+from spanledger.budget.described import described
 from spanledger.budget.listing import Row, rows
 from spanledger.budget.model import Budget, Unit, amount, shown
 from spanledger.budget.store import Counter, Store, StoreError
@@ -62,7 +63,11 @@ def _changes(actions: Any) -> None:
 def _opened() -> tuple[tuple[Budget, ...], Store]:
     settings = config.strict()
     budgets = reading.read(settings)
-    return budgets, opening.leasing(opening.existing_store(settings.store), settings.store)
+    store = opening.leasing(opening.existing_store(settings.store), settings.store)
+    try:
+        return budgets or described(store), store
+    except StoreError as error:
+        raise ConfigError(f"the store cannot be read: {error}; see SPANLEDGER_STORE") from error
 
 
 def _rows(budgets: Sequence[Budget], store: Store) -> list[Row]:
@@ -227,6 +232,6 @@ def _who() -> str:
 
 
 def _done(store: Store, row: Row) -> int:
-    budgets = reading.read(config.strict())
+    budgets, _ = _opened()
     _print([one for one in rows(budgets, store) if _counter(one) == _counter(row)], "table")
     return 0

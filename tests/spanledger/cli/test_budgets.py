@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 
 from spanledger.budget import inline
+from spanledger.budget.described import described
 from spanledger.budget.register import Place, counters
 from spanledger.budget.sqlite import SqliteStore
 from spanledger.cli import main
+from spanledger.config import Settings
+from spanledger.pipeline import budgeting
+from spanledger.pricing import PriceBook
 
 BUDGETS = "run=5USD;tenant=200tokens;global=1USD"
 Json = Callable[..., Any]
@@ -192,3 +196,22 @@ def test_books_that_cannot_be_read_leave_the_question_open(
     monkeypatch.setenv("SPANLEDGER_STORE", f"sqlite://{path}")
     assert main(["reconcile"]) == 2
     assert "the store cannot be read" in capsys.readouterr().err
+
+
+def test_another_terminal_sees_the_budgets_of_the_app_without_being_told_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Json
+) -> None:
+    file = tmp_path / "budgets.yaml"
+    file.write_text(
+        "budgets:\n  - {name: big, scope: [tenant, stage], only: {service: shop}, window: month, timezone: Asia/Tokyo,"
+        " limit: 10USD, warn: 80%}\n  - {limit: 3USD}\n"
+    )
+    url = f"sqlite://{tmp_path}/books.sqlite"
+    made = budgeting.guard(Settings(budgets=str(file), store=url), PriceBook())
+    assert made is not None
+    assert described(SqliteStore(tmp_path / "books.sqlite")) == made.register.budgets
+    made.close()
+    monkeypatch.setenv("SPANLEDGER_STORE", url)
+    monkeypatch.delenv("SPANLEDGER_BUDGETS", raising=False)
+    (only,) = told("budgets")
+    assert (only["name"], only["limit"]) == ("global/total", "3.000000000")
