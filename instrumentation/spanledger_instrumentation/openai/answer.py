@@ -10,10 +10,10 @@ from spanledger.messages import Answer
 from spanledger.semconv import names
 from spanledger.usage import Usage
 from spanledger_instrumentation.clients.answers import ProviderError, finish, valid_json
-from spanledger_instrumentation.clients.estimates import BYTES_PER_TOKEN, estimated, texts
+from spanledger_instrumentation.clients.estimates import BYTES_PER_TOKEN, texts
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 from spanledger_instrumentation.openai import content
-from spanledger_instrumentation.openai.bound import one_pass
+from spanledger_instrumentation.openai.bound import guessed, one_pass
 from spanledger_instrumentation.openai.request import Api, wants_json
 from spanledger_instrumentation.openai.units import with_search, with_tools
 from spanledger_instrumentation.openai.usage import read_usage
@@ -71,13 +71,13 @@ class PlainReader:
         said = [said_by(choice) for choice in mappings(found.get("choices"))]
         said += [{k: v for k, v in item.items() if k not in _LABELS} for item in mappings(found.get("output"))]
         size = sum(len(piece.encode("utf-8", "replace")) for piece in texts(said))
-        return estimated(self._body, -(-size // BYTES_PER_TOKEN), 0.0, given_up=False)
+        return guessed(self._api, self._body, -(-size // BYTES_PER_TOKEN), 0.0, given_up=False)
 
     def partial(self, elapsed: float) -> Answer:
         """An answer that was never read: the model has worked, but how much is not known."""
         if self._api == "moderations":
             return Answer()
-        return Answer(estimated(self._body, 0, elapsed, given_up=True))
+        return Answer(guessed(self._api, self._body, 0, elapsed, given_up=True))
 
     def _embeddings(self, body: bytes) -> Answer:
         """Vectors are large: only what stands around them is parsed."""
@@ -86,7 +86,7 @@ class PlainReader:
         if size := _dimensions(body):
             attributes[names.GEN_AI_EMBEDDINGS_DIMENSION_COUNT] = size
         model = _object_after(body, b'"model"')
-        return Answer(usage or estimated(self._body, 0, 0.0, given_up=False), text(model), None, attributes)
+        return Answer(usage or guessed(self._api, self._body, 0, 0.0, given_up=False), text(model), None, attributes)
 
 
 def _object_after(body: bytes, key: bytes) -> object:

@@ -15,11 +15,11 @@ from spanledger.semconv import names
 from spanledger.stream import Kept, Quiet
 from spanledger.usage import Usage
 from spanledger_instrumentation.clients.answers import KEPT, ProviderError, finish, payload, valid_json
-from spanledger_instrumentation.clients.estimates import estimated, texts, tokens
+from spanledger_instrumentation.clients.estimates import texts, tokens
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 from spanledger_instrumentation.openai import content
 from spanledger_instrumentation.openai.answer import PlainReader, said_by
-from spanledger_instrumentation.openai.bound import one_pass
+from spanledger_instrumentation.openai.bound import guessed, one_pass
 from spanledger_instrumentation.openai.request import wants_json
 from spanledger_instrumentation.openai.units import with_search, with_tools
 from spanledger_instrumentation.openai.usage import read_usage
@@ -135,16 +135,16 @@ class ChatEvents:
 
     def answer(self) -> Answer:
         """What a complete stream said; its usage is estimated from its text if it told none."""
-        usage = self._usage or estimated(self._body, self._seen(), 0.0, given_up=False)
+        usage = self._usage or guessed("chat", self._body, self._seen(), 0.0, given_up=False)
         return self._known(usage, self._instead)
 
     def _instead(self) -> Usage | None:
-        return estimated(self._body, self._seen(), 0.0, given_up=False) if one_pass("chat", self._body) else None
+        return guessed("chat", self._body, self._seen(), 0.0, given_up=False) if one_pass("chat", self._body) else None
 
     def partial(self, elapsed: float) -> Answer:
         """What a stream said that was given up."""
         usage = self._usage if self._reasons else None
-        return self._known(usage or estimated(self._body, self._seen(), elapsed, given_up=True))
+        return self._known(usage or guessed("chat", self._body, self._seen(), elapsed, given_up=True))
 
     def _known(self, usage: Usage, instead: Callable[[], Usage | None] | None = None) -> Answer:
         """With what the chunks say of the answer: all of it is in those that were read, or else in the first."""
@@ -234,6 +234,6 @@ class ResponseEvents:
         """What a stream said that was given up."""
         said = [d for e in self._deltas.events if (f := payload(e)) and isinstance(d := f.get("delta"), str) and d]
         known = self._plain.parsed({**self._last, "status": "in_progress"})
-        usage = known.usage or estimated(self._body, tokens(said), elapsed, given_up=True)
+        usage = known.usage or guessed("responses", self._body, tokens(said), elapsed, given_up=True)
         usage = with_tools(usage, {**self._last, "output": self._items})
         return Answer(usage, known.model, known.tier, known.attributes)
