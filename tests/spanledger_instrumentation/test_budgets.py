@@ -194,6 +194,17 @@ def test_a_stream_given_up_is_charged_what_was_seen_and_never_more_than_held(cli
         assert made.attributes[names.GEN_AI_USAGE_COST_AMOUNT] == figures.committed / NANO
 
 
+def test_a_stream_given_up_whose_request_does_not_show_its_input_is_charged_its_hold(client: openai.OpenAI) -> None:
+    picture = {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}}
+    asked: Any = [{"role": "user", "content": [picture, {"type": "text", "text": "<<output=50>> Hi"}]}]
+    with budgeted("global=1USD") as made:
+        stream = client.chat.completions.create(model=MODEL, messages=asked, max_tokens=60, stream=True)
+        next(iter(stream))
+        stream.close()
+        window = made.runtime.book.limits("openai", MODEL).context or 0
+        assert books(made) == Figures(committed=window * 150 + 60 * 600)
+
+
 def test_a_cancelled_call_is_charged_its_hold(provider: Provider, key: str) -> None:
     async def cancelled(client: openai.AsyncOpenAI) -> None:
         asking = client.chat.completions.create(model=MODEL, messages=said("<<delay_ms=5000>> Hi"), max_tokens=60)

@@ -10,11 +10,15 @@ from spanledger.messages import Answer
 from spanledger.semconv import names
 from spanledger.usage import Usage
 from spanledger_instrumentation.clients.answers import ProviderError, finish, valid_json
+<<<<<<< HEAD
 from spanledger_instrumentation.clients.estimates import estimated, texts
+=======
+from spanledger_instrumentation.clients.estimates import BYTES_PER_TOKEN, texts
+>>>>>>> eyes
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 from spanledger_instrumentation.clients.tokens import tokenizer
 from spanledger_instrumentation.openai import content
-from spanledger_instrumentation.openai.bound import one_pass
+from spanledger_instrumentation.openai.bound import guessed, one_pass
 from spanledger_instrumentation.openai.request import Api, wants_json
 from spanledger_instrumentation.openai.units import with_search, with_tools
 from spanledger_instrumentation.openai.usage import read_usage
@@ -71,17 +75,24 @@ class PlainReader:
         return self._estimate(found) if one_pass(self._api, self._body) else None
 
     def _estimate(self, found: dict[str, Any]) -> Usage:
+<<<<<<< HEAD
         pieces = [piece for choice in mappings(found.get("choices")) for piece in written(choice)]
         pieces += texts(found.get("output"), _LABELS)
         family = tokenizer(found.get("model"))
         seen = family.billed(family.written(pieces), _calls(found), whole=True)
         return estimated(self._body, seen, 0.0, given_up=False)
+=======
+        said = [said_by(choice) for choice in mappings(found.get("choices"))]
+        said += [{k: v for k, v in item.items() if k not in _LABELS} for item in mappings(found.get("output"))]
+        size = sum(len(piece.encode("utf-8", "replace")) for piece in texts(said))
+        return guessed(self._api, self._body, -(-size // BYTES_PER_TOKEN), 0.0, given_up=False)
+>>>>>>> eyes
 
     def partial(self, elapsed: float) -> Answer:
         """An answer that was never read: the model has worked, but how much is not known."""
         if self._api == "moderations":
             return Answer()
-        return Answer(estimated(self._body, 0, elapsed, given_up=True))
+        return Answer(guessed(self._api, self._body, 0, elapsed, given_up=True))
 
     def _embeddings(self, body: bytes) -> Answer:
         """Vectors are large: only what stands around them is parsed."""
@@ -90,7 +101,7 @@ class PlainReader:
         if size := _dimensions(body):
             attributes[names.GEN_AI_EMBEDDINGS_DIMENSION_COUNT] = size
         model = _object_after(body, b'"model"')
-        return Answer(usage or estimated(self._body, 0, 0.0, given_up=False), text(model), None, attributes)
+        return Answer(usage or guessed(self._api, self._body, 0, 0.0, given_up=False), text(model), None, attributes)
 
 
 def _object_after(body: bytes, key: bytes) -> object:

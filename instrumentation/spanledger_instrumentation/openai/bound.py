@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from spanledger.bound import Bound
-from spanledger_instrumentation.clients.estimates import cap
+from spanledger.usage import Usage
+from spanledger_instrumentation.clients.estimates import cap, estimated
 from spanledger_instrumentation.clients.shapes import at_most, mapping, mappings, natural
 from spanledger_instrumentation.clients.sizes import size
 from spanledger_instrumentation.openai.request import Api
@@ -54,6 +56,15 @@ def one_pass(api: Api, body: Mapping[str, Any]) -> bool:
     """Whether the model reads one prompt, once, and writes one answer: only then its window bounds the sums."""
     found = bound(api, body, None)
     return api in ("chat", "responses") and (found.passes, found.choices, found.several) == (1, 1, False)
+
+
+def guessed(api: Api, body: Mapping[str, Any], seen: int, elapsed: float, *, given_up: bool) -> Usage:
+    """As `estimated`; suspect where the request does not show all that the model read, for then its input is a guess.
+
+    A budget charges the hold for such a one: pictures and earlier responses may be most of the bill.
+    """
+    found, worst = estimated(body, seen, elapsed, given_up=given_up), bound(api, body, 0)
+    return found if worst.size is not None and worst.passes == 1 else replace(found, suspect=True)
 
 
 def bound(api: Api, body: Mapping[str, Any], bytes_sent: int | None) -> Bound:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from spanledger.budget.store import StoreError
 from spanledger.cli import budgets, cost, doctor, prices, reconcile, run
 from spanledger.errors import ConfigError
 
@@ -36,5 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = given.do(given)
     except ConfigError as error:
         print(f"spanledger {given.command}: {error}", file=sys.stderr)
+        return 2
+    except StoreError as error:
+        print(f"spanledger {given.command}: the store cannot be used: {error}; see SPANLEDGER_STORE", file=sys.stderr)
         return 2
     return code

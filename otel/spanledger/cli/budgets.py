@@ -105,7 +105,8 @@ def _amount(unit: Unit, value: int | None) -> str:
 
 
 def _matching(name: str, found: Sequence[Row]) -> list[Row]:
-    hits = [row for row in found if name in (row.name, row.scope_value, row.window)]
+    """The rows of a budget of that name, or else those of a scope value or run."""
+    hits = [row for row in found if row.name == name] or [row for row in found if name in (row.scope_value, row.window)]
     if not hits:
         known = ", ".join(sorted({row.name for row in found})) or "none"
         raise ConfigError(f"{name!r} is neither a budget nor a scope value with entries; budgets: {known}")
@@ -118,8 +119,8 @@ def _one(given: argparse.Namespace) -> tuple[Store, Row]:
     if given.scope_value is not None:
         hits = [row for row in hits if row.scope_value == given.scope_value]
     if len(hits) != 1:
-        values = ", ".join(sorted(row.scope_value or row.name for row in hits)) or "none"
-        raise ConfigError(f"{given.name!r} is not one counter; choose with --scope-value: {values}")
+        choice = ", ".join(sorted(f"{row.name} --scope-value {row.scope_value!r}" for row in hits)) or "none"
+        raise ConfigError(f"{given.name!r} is not one counter; choose one of: {choice}")
     return store, hits[0]
 
 

@@ -167,6 +167,9 @@ class Estimator:
             raise Refused(Refusal(name, "too_large", detail="the request has no cap on its output; set max_tokens"))
         longest = self.limits(asked).output or SAFE_CAP
         wanted = min([longest, *(p.budget.output_cap for p in hard if p.budget.output_cap is not None)])
+        if window := self.limits(asked).window:
+            # Small models refuse a request whose prompt and cap together pass their window.
+            wanted = min(wanted, max(window // SHARE, window - (bound.size or window)))
         rooms = [room for place in hard if (room := self._room(asked, bound, place, store)) is not None]
         room = min(rooms, default=wanted)
         return max(USEFUL, min(wanted, max(room // SHARE, min(room, SAFE_CAP))))

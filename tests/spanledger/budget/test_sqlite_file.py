@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -268,3 +269,21 @@ def test_a_file_that_this_user_may_only_read_is_told_and_used_once_it_can_be_wri
         Path(folder).chmod(0o700)
         spend(store, "b", 1)
         store.close()
+
+
+def test_only_the_first_waits_long_for_who_keeps_it_locked(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 0.1)
+    assert store.reserve("a", CLAIMS, 60) is None
+    with by_hand(path) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError):
+            store.reserve("b", CLAIMS, 60)
+        monkeypatch.setattr(database, "PATIENCE", 60.0)
+        began = time.monotonic()
+        for _ in range(3):
+            with pytest.raises(StoreError):
+                store.reserve("b", CLAIMS, 60)
+        assert time.monotonic() - began < 30
+    assert store.reserve("b", CLAIMS, 60) is None

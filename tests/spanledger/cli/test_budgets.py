@@ -198,6 +198,7 @@ def test_books_that_cannot_be_read_leave_the_question_open(
     assert "the store cannot be read" in capsys.readouterr().err
 
 
+<<<<<<< HEAD
 def test_another_terminal_sees_the_budgets_of_the_app_without_being_told_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Json
 ) -> None:
@@ -215,3 +216,37 @@ def test_another_terminal_sees_the_budgets_of_the_app_without_being_told_of_them
     monkeypatch.delenv("SPANLEDGER_BUDGETS", raising=False)
     (only,) = told("budgets")
     assert (only["name"], only["limit"]) == ("global/total", "3.000000000")
+=======
+@pytest.mark.parametrize("argv", [["holds"], ["show", "global/total"], ["raise", "global/total", "--to", "2"]])
+def test_a_store_that_cannot_be_used_is_told_in_one_sentence(
+    store: SqliteStore, tmp_path: Path, capsys: pytest.CaptureFixture[str], argv: list[str]
+) -> None:
+    store.close()
+    (tmp_path / "books.sqlite").write_text("no database, but long enough to be taken for one " * 99)
+    assert main(["budgets", *argv]) == 2
+    (told,) = capsys.readouterr().err.splitlines()
+    assert "it is no database; move it away" in told
+
+
+def test_the_name_of_a_budget_is_not_taken_for_a_window(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "budgets.yaml"
+    path.write_text("budgets:\n  - {name: total, limit: 1USD}\n  - {name: other, limit: 1USD}\n")
+    monkeypatch.setenv("SPANLEDGER_BUDGETS", str(path))
+    assert main(["budgets", "raise", "total", "--to", "8"]) == 0
+    assert "$8.000000" in capsys.readouterr().out
+
+
+def test_who_may_mean_several_counters_is_told_how_to_choose(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SPANLEDGER_BUDGETS", "global=1USD;global/day=1USD")
+    assert main(["budgets", "raise", "", "--to", "8"]) == 2
+    assert "global/day --scope-value '', global/total --scope-value ''" in capsys.readouterr().err
+
+
+def test_an_amount_that_no_store_takes_is_told(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["budgets", "raise", "global/total", "--to", "9" * 30]) == 2
+    assert capsys.readouterr().err.startswith("spanledger budgets: the store cannot be used")
+>>>>>>> eyes

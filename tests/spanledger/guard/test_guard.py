@@ -415,3 +415,9 @@ def test_work_that_outlives_its_process_is_held_behind_the_leases() -> None:
     assert list(ticket.admit(replace(BOUND, lasting=True))) == []
     assert figures(found) == (0, 0)
     assert found.centre.figure(Counter("global/total", "", "total")).held == WORST
+
+
+@pytest.mark.parametrize(("size", "cap"), [(1_000, 4_096), (5_000, 3_192), (30_000, 2_048)])
+def test_an_injected_cap_leaves_the_prompt_room_in_a_small_window(size: int, cap: int) -> None:
+    asked = Asked("openai", "gpt-4", RUN)
+    assert asking(guard("global=100USD"), asked).cut(Bound(size=size, output=None)).output == cap

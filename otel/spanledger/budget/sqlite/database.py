@@ -30,6 +30,8 @@ log = logging.getLogger("spanledger")
 
 #: Seconds that a transaction waits for others.
 PATIENCE = 5.0
+#: The same while nobody got through since one waited for all of that in vain: event loops wait here, too.
+IMPATIENCE = 0.05
 #: Seconds between two attempts to get the lock: at first, at most. Short, because a transaction takes 0.1 ms.
 _PAUSES = 0.000_05, 0.005
 #: Pages of the log after which a commit writes them to the file itself, with a sync that takes milliseconds.
@@ -49,6 +51,7 @@ class Database:
         self._file: tuple[int, int] | None = None
         self._pid = os.getpid()
         self._still = False
+        self._vain = False
         forks.tell(self)
 
     def writing(self) -> AbstractContextManager[sqlite3.Connection]:
@@ -68,7 +71,9 @@ class Database:
             self._patiently(connection, *begin)
             yield connection
             connection.execute("COMMIT")
+            self._vain = False
         except BaseException as error:
+            self._vain = self._vain or (isinstance(error, sqlite3.Error) and code(error) in BUSY)
             self._failed(error)
             if isinstance(error, (sqlite3.Error, OSError, OverflowError, UnicodeError)):
                 raise told(self.path, error) from error
@@ -148,7 +153,8 @@ class Database:
 
     def _patiently(self, connection: sqlite3.Connection, *statements: str) -> object:
         """Execute; what another process stands in the way of is tried again. The first figure of the last answer."""
-        until, pause, answer = time.monotonic() + PATIENCE, _PAUSES[0], None
+        until = time.monotonic() + (IMPATIENCE if self._vain else PATIENCE)
+        pause, answer = _PAUSES[0], None
         for statement in statements:
             while True:
                 try:
