@@ -10,11 +10,7 @@ from spanledger.messages import Answer
 from spanledger.semconv import names
 from spanledger.usage import Usage
 from spanledger_instrumentation.clients.answers import ProviderError, finish, valid_json
-<<<<<<< HEAD
-from spanledger_instrumentation.clients.estimates import estimated, texts
-=======
-from spanledger_instrumentation.clients.estimates import BYTES_PER_TOKEN, texts
->>>>>>> eyes
+from spanledger_instrumentation.clients.estimates import texts
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 from spanledger_instrumentation.clients.tokens import tokenizer
 from spanledger_instrumentation.openai import content
@@ -75,18 +71,11 @@ class PlainReader:
         return self._estimate(found) if one_pass(self._api, self._body) else None
 
     def _estimate(self, found: dict[str, Any]) -> Usage:
-<<<<<<< HEAD
         pieces = [piece for choice in mappings(found.get("choices")) for piece in written(choice)]
         pieces += texts(found.get("output"), _LABELS)
         family = tokenizer(found.get("model"))
         seen = family.billed(family.written(pieces), _calls(found), whole=True)
-        return estimated(self._body, seen, 0.0, given_up=False)
-=======
-        said = [said_by(choice) for choice in mappings(found.get("choices"))]
-        said += [{k: v for k, v in item.items() if k not in _LABELS} for item in mappings(found.get("output"))]
-        size = sum(len(piece.encode("utf-8", "replace")) for piece in texts(said))
-        return guessed(self._api, self._body, -(-size // BYTES_PER_TOKEN), 0.0, given_up=False)
->>>>>>> eyes
+        return guessed(self._api, self._body, seen, 0.0, given_up=False)
 
     def partial(self, elapsed: float) -> Answer:
         """An answer that was never read: the model has worked, but how much is not known."""

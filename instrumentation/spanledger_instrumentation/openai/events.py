@@ -15,21 +15,11 @@ from spanledger.semconv import names
 from spanledger.stream import Kept, Quiet
 from spanledger.usage import Usage
 from spanledger_instrumentation.clients.answers import KEPT, ProviderError, finish, payload, valid_json
-<<<<<<< HEAD
-from spanledger_instrumentation.clients.estimates import estimated
-=======
-from spanledger_instrumentation.clients.estimates import texts, tokens
->>>>>>> eyes
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 from spanledger_instrumentation.clients.tokens import tokenizer
 from spanledger_instrumentation.openai import content
-<<<<<<< HEAD
 from spanledger_instrumentation.openai.answer import STREAM_ERROR, written
-from spanledger_instrumentation.openai.bound import one_pass
-=======
-from spanledger_instrumentation.openai.answer import PlainReader, said_by
 from spanledger_instrumentation.openai.bound import guessed, one_pass
->>>>>>> eyes
 from spanledger_instrumentation.openai.request import wants_json
 from spanledger_instrumentation.openai.units import with_search
 from spanledger_instrumentation.openai.usage import read_usage
@@ -195,59 +185,4 @@ _HEAD = {
 
 def _deltas(found: Mapping[str, Any]) -> list[str]:
     """The text that a chunk adds: content, reasoning, refusals, arguments of tools; or a legacy completion's text."""
-<<<<<<< HEAD
     return [piece for choice in mappings(found.get("choices")) for piece in written(choice) if piece]
-=======
-    pieces = ["".join(texts(said_by(choice))) for choice in mappings(found.get("choices"))]
-    return [piece for piece in pieces if piece]
-
-
-_FINAL = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
-
-
-class ResponseEvents:
-    """A stream of the Responses API: its last event holds the whole response."""
-
-    edits = False
-
-    def __init__(self, body: Mapping[str, Any], *, capture: bool = False) -> None:
-        self.final = False
-        self.error: BaseException | None = None
-        self._body = body
-        self._plain = PlainReader("responses", body, capture=capture)
-        self._last: dict[str, Any] = {}
-        self._items: list[Any] = []
-        self._deltas = Kept(KEPT)
-
-    def event(self, raw: bytes) -> bytes:
-        """Take in one event; it is passed on as it came."""
-        if b'.delta"' in raw[:200]:
-            self._deltas.add(raw)
-        elif b'"response"' in raw or b'"error"' in raw or b'output_item.done"' in raw[:200]:
-            self._note(payload(raw) or {})
-        return raw
-
-    def _note(self, found: dict[str, Any]) -> None:
-        response = found.get("response")
-        if isinstance(response, dict):
-            self._last = response
-            self.final = found.get("type") in _FINAL
-        elif found.get("type") == "response.output_item.done":
-            self._items.append(found.get("item"))
-        elif found.get("type") == "error" or found.get("error"):
-            self.error = ProviderError(found.get("error") or found, _STREAM_ERROR)
-
-    def answer(self) -> Answer:
-        """What a complete stream said."""
-        if self._last.get("usage") or self.final:
-            return self._plain.parsed(self._last)
-        return self.partial(0.0)
-
-    def partial(self, elapsed: float) -> Answer:
-        """What a stream said that was given up."""
-        said = [d for e in self._deltas.events if (f := payload(e)) and isinstance(d := f.get("delta"), str) and d]
-        known = self._plain.parsed({**self._last, "status": "in_progress"})
-        usage = known.usage or guessed("responses", self._body, tokens(said), elapsed, given_up=True)
-        usage = with_tools(usage, {**self._last, "output": self._items})
-        return Answer(usage, known.model, known.tier, known.attributes)
->>>>>>> eyes

@@ -10,10 +10,10 @@ from spanledger.messages import Answer
 from spanledger.stream import Kept
 from spanledger.usage import Usage
 from spanledger_instrumentation.clients.answers import KEPT, ProviderError, payload
-from spanledger_instrumentation.clients.estimates import estimated
 from spanledger_instrumentation.clients.shapes import mapping, text
 from spanledger_instrumentation.clients.tokens import tokenizer
 from spanledger_instrumentation.openai.answer import STREAM_ERROR, PlainReader
+from spanledger_instrumentation.openai.bound import guessed
 from spanledger_instrumentation.openai.units import with_tools
 
 _FINAL = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
@@ -69,7 +69,7 @@ class ResponseEvents:
         calls = [name for item in self._items if (name := text(mapping(item).get("name")))]
         family = tokenizer(model)
         seen = family.billed(family.written([*pieces, *calls]), len(calls), whole=not given_up)
-        return estimated(self._body, seen, elapsed, given_up=given_up)
+        return guessed("responses", self._body, seen, elapsed, given_up=given_up)
 
     def _seen(self, elapsed: float, *, given_up: bool) -> Answer:
         """What the events say that the last one would have said."""

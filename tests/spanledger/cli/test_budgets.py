@@ -198,7 +198,6 @@ def test_books_that_cannot_be_read_leave_the_question_open(
     assert "the store cannot be read" in capsys.readouterr().err
 
 
-<<<<<<< HEAD
 def test_another_terminal_sees_the_budgets_of_the_app_without_being_told_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Json
 ) -> None:
@@ -216,7 +215,8 @@ def test_another_terminal_sees_the_budgets_of_the_app_without_being_told_of_them
     monkeypatch.delenv("SPANLEDGER_BUDGETS", raising=False)
     (only,) = told("budgets")
     assert (only["name"], only["limit"]) == ("global/total", "3.000000000")
-=======
+
+
 @pytest.mark.parametrize("argv", [["holds"], ["show", "global/total"], ["raise", "global/total", "--to", "2"]])
 def test_a_store_that_cannot_be_used_is_told_in_one_sentence(
     store: SqliteStore, tmp_path: Path, capsys: pytest.CaptureFixture[str], argv: list[str]
@@ -249,4 +249,3 @@ def test_who_may_mean_several_counters_is_told_how_to_choose(
 def test_an_amount_that_no_store_takes_is_told(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["budgets", "raise", "global/total", "--to", "9" * 30]) == 2
     assert capsys.readouterr().err.startswith("spanledger budgets: the store cannot be used")
->>>>>>> eyes
