@@ -52,18 +52,18 @@ def test_a_refusal_can_be_copied_and_sent_to_another_process() -> None:
         assert str(same) == str(REFUSED)
 
 
-class Flow(Exception):
+class FlowError(Exception):
     """Control flow of some framework."""
 
 
 def test_the_exception_of_a_halt_is_control_flow_of_frameworks_and_stays_so_in_copies(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("spanledger.errors.PASSING", [Flow])
+    monkeypatch.setattr("spanledger.errors.PASSING", [FlowError])
     halt = exceeded(Refusal("run/run", "exhausted", halted=True))
     for one in (halt, copy.copy(halt), pickle.loads(pickle.dumps(halt))):
         assert isinstance(one, BudgetExceeded)
-        assert isinstance(one, Flow)
+        assert isinstance(one, FlowError)
         assert type_name(one) == "spanledger.BudgetExceeded"
         assert (one.refusal, str(one)) == (halt.refusal, str(halt))
     assert type(exceeded(REFUSED.refusal)) is BudgetExceeded, "it may be tried again"
