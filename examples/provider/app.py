@@ -17,9 +17,13 @@ from provider.errors import Json, refusal
 from provider.front import Endpoint, Front, fingerprint
 from provider.settings import Settings
 from provider.wire import (
+    audio,
+    batches,
     chat,
     completions,
     embeddings,
+    files,
+    images,
     message_batches,
     messages,
     moderations,
@@ -35,6 +39,14 @@ _MODELS: dict[str, Endpoint] = {
     "/moderations": moderations.answer,
     "/responses": responses.answer,
     "/responses/compact": response_desk.compact,
+    "/files": files.create,
+    "/audio/transcriptions": audio.transcribe,
+    "/audio/translations": audio.transcribe,
+    "/audio/speech": audio.speak,
+    "/images/generations": images.draw,
+    "/images/edits": images.draw,
+    "/images/variations": images.draw,
+    "/batches": batches.create,
     "/responses/input_tokens": response_desk.input_tokens,
 }
 _CLAUDE: dict[str, Endpoint] = {
@@ -45,6 +57,11 @@ _CLAUDE: dict[str, Endpoint] = {
     "/model/{model}/invoke-with-response-stream": platforms.bedrock_stream,
     platforms.VERTEX + ":rawPredict": platforms.vertex,
     platforms.VERTEX + ":streamRawPredict": platforms.vertex,
+}
+_KEPT: dict[str, Callable[[Desk, str], Reply]] = {
+    "/files/{id}": files.retrieve,
+    "/files/{id}/content": files.content,
+    "/batches/{id}": batches.retrieve,
 }
 _DEPLOYED = ("/chat/completions", "/completions", "/embeddings")
 _ROOTS = ("/v1", "/openai/v1", "/openai")
@@ -79,6 +96,8 @@ def _routes(front: Front, root: str) -> list[BaseRoute]:
         *(_post(root + path, front, endpoint) for path, endpoint in _MODELS.items()),
         Route(f"{root}/models", partial(_models, front), methods=["GET"]),
         Route(f"{root}/models/{{id:path}}", partial(_model, front), methods=["GET"]),
+        *(_by(f"{root}{path}", front, answer) for path, answer in _KEPT.items()),
+        Route(f"{root}/batches/{{id}}/cancel", partial(_by_id, front, batches.cancel), methods=["POST"]),
         Route(stored, partial(_retrieve, front), methods=["GET"]),
         Route(stored, partial(_by_id, front, response_desk.delete), methods=["DELETE"]),
         Route(f"{stored}/cancel", partial(_by_id, front, response_desk.cancel), methods=["POST"]),
@@ -91,6 +110,10 @@ def _post(path: str, front: Front, endpoint: Endpoint) -> Route:
         return await front.call(request, endpoint)
 
     return Route(path, handle, methods=["POST"])
+
+
+def _by(path: str, front: Front, answer: Callable[[Desk, str], Reply]) -> Route:
+    return Route(path, partial(_by_id, front, answer), methods=["GET"])
 
 
 async def _by_id(front: Front, answer: Callable[[Desk, str], Reply], request: Request) -> Response:

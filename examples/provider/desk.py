@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from provider.books import Books
@@ -34,6 +34,8 @@ class Ask:
     """Hexadecimal; the same for the same request to a provider started anew."""
     created: int
     azure: bool = False
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """What a form brought along, by the name of the field."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,31 @@ class Batch:
 
 
 @dataclass
+class File:
+    """An uploaded file, or one with results; `lines` are the JSON documents in it."""
+
+    id: str
+    created: int
+    purpose: str
+    size: int
+    lines: list[Json]
+
+
+@dataclass
+class Job:
+    """A batch whose requests and results are in files. `output` and `errors` are the ids of these."""
+
+    id: str
+    created: int
+    endpoint: str
+    input: str
+    output: str | None = None
+    errors: str | None = None
+    count: int = 0
+    cancelled: bool = False
+
+
+@dataclass
 class Desk:
     """The memory of one running provider. It is used from one event loop only."""
 
@@ -71,6 +98,8 @@ class Desk:
     cache: PromptCache = field(default_factory=PromptCache)
     shelf: Shelf = field(default_factory=Shelf)
     batches: dict[str, Batch] = field(default_factory=dict)
+    files: dict[str, File] = field(default_factory=dict)
+    jobs: dict[str, Job] = field(default_factory=dict)
     faulted: Counter[str] = field(default_factory=Counter)
     _asked: Counter[str] = field(default_factory=Counter)
 

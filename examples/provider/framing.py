@@ -47,6 +47,12 @@ def _line(document: Json) -> bytes:
     return json.dumps(document, ensure_ascii=False).encode() + b"\n"
 
 
+def _bytes(document: Json) -> bytes:
+    return base64.b64decode(document["bytes"])
+
+
 SSE = Framing("text/event-stream", _sse)
 AWS = Framing("application/vnd.amazon.eventstream", _aws)
 LINES = Framing("application/x-jsonl", _line)
+AUDIO = Framing("audio/mpeg", _bytes)
+PLAIN = Framing("text/plain", _bytes)

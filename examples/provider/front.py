@@ -13,7 +13,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from provider import errors, faults, models, wishes
+from provider import errors, faults, forms, models, wishes
 from provider.books import Entry
 from provider.desk import Ask, Desk, Reply
 from provider.dialect import OPENAI, Dialect
@@ -32,10 +32,13 @@ _SPOKEN = ("instructions", "system", "messages", "input", "prompt")
 _DEFAULT_MODELS = {
     "/moderations": "omni-moderation-latest",
     "/input_tokens": "gpt-4o-mini",
-    "/batches": "claude-haiku-4-5",
+    "/messages/batches": "claude-haiku-4-5",
+    "/batches": "gpt-4o-mini",
+    "/files": "gpt-4o-mini",
 }
 _SECRET = ("authorization", "api-key", "x-api-key")
 _LONGEST_SILENCE = 600.0
+_FORM = "multipart/form-data"
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ class Front:
             query=request.url.query,
             headers=headers,
             account=fingerprint(_key(request)),
-            body=_loaded(raw),
+            body=_loaded(raw, request),
             request_id="req_" + self.desk.identity(raw + request.url.path.encode()),
         )
         self.desk.books.enter(entry)
@@ -126,6 +129,7 @@ class Front:
             id=self.desk.identity(raw),
             created=int(self.desk.settings.clock()),
             azure=deployed,
+            files=_files(raw, request),
         )
 
     def _refusal(self, fault: str | None, body: Json, model: str, wish: Wish) -> ApiError | None:
@@ -179,7 +183,15 @@ def _authorize(request: Request) -> None:
         raise errors.refusal("401", "")
 
 
-def _loaded(raw: bytes) -> Any:
+def _files(raw: bytes, request: Request) -> dict[str, bytes]:
+    kind = request.headers.get("content-type", "")
+    return forms.read(raw, kind)[1] if kind.startswith(_FORM) else {}
+
+
+def _loaded(raw: bytes, request: Request) -> Any:
+    kind = request.headers.get("content-type", "")
+    if kind.startswith(_FORM):
+        return forms.read(raw, kind)[0]
     try:
         return json.loads(raw)
     except ValueError:

@@ -9,7 +9,7 @@ from opentelemetry.trace import Span
 
 from spanledger.bound import Bound
 from spanledger.errors import Refusal, Refused
-from spanledger.guard import BudgetPause, Cut, Decision, Ticket, Warned
+from spanledger.guard import BudgetPause, Cut, Decision, Deferred, Ticket, Warned
 from spanledger.semconv import names
 from spanledger.usage import Usage
 
@@ -46,15 +46,15 @@ class Admission:
             self._span.set_attribute(names.GEN_AI_REQUEST_MODEL, cut.model)
         return cut
 
-    def admit(self, bound: Bound) -> Iterator[float]:
-        """Take the hold of an attempt; yields seconds to sleep while there is hope.
+    def admit(self, *bounds: Bound) -> Iterator[float]:
+        """Take the hold of an attempt; yields seconds to sleep while there is hope. A batch has many worst cases.
 
         Raises:
             Refused: there is none.
         """
         told = None
         try:
-            for seconds in self._ticket.admit(bound):
+            for seconds in self._ticket.admit(*bounds):
                 told = self._tell_pause(told)
                 yield seconds
         except Refused as refused:
@@ -80,9 +80,22 @@ class Admission:
         """The attempt brought no answer; `billed` unless it is known that nobody is charged for it."""
         self._ticket.failed(billed=billed)
 
-    def settle(self, usage: Usage | None, nano_usd: int | None) -> dict[str, Any]:
-        """The call is over; what it was charged, as attributes, where that is not its cost."""
-        for warned in self._ticket.settle(usage, nano_usd):
+    def told(self, span: Span) -> Admission:
+        """The same, told on another span: it was asked before there was one."""
+        return Admission(self._ticket, span)
+
+    def defer(self, ttl: float) -> str | None:
+        """Let the hold outlive the call by `ttl` seconds; what `resume` needs, None where there is no hold."""
+        deferred = self._ticket.defer(ttl)
+        return None if deferred is None else deferred.text
+
+    def resume(self, deferred: str) -> None:
+        """Take over the hold that an earlier call, here or in another process, deferred."""
+        self._ticket.resume(Deferred.of(deferred))
+
+    def settle(self, usage: Usage | None, nano_usd: int | None, calls: int = 1) -> dict[str, Any]:
+        """The call is over; what it was charged, as attributes, where that is not its cost. `calls`: see the ticket."""
+        for warned in self._ticket.settle(usage, nano_usd, calls):
             self._span.add_event(names.EVENT_SPANLEDGER_BUDGET_WARNING, _warning(warned))
         charged = self._ticket.charged
         return {names.SPANLEDGER_BUDGET_CHARGED: charged / NANO} if charged and charged != nano_usd else {}

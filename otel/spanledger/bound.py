@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spanledger.usage import Units
+
 #: What a provider may add to a prompt beyond its bytes: marks around messages and tools, in tokens.
 AROUND = 64
 
@@ -18,6 +20,10 @@ class Bound:
     there is no output at all, as with embeddings. `passes` is how often the model may read the prompt, because the
     provider runs tools in between; None where nobody knows. `several`: many inputs in one request, each with a context
     window of its own. `text_only`: neither audio nor images on the way in or out.
+
+    `units` is the most of what is no token and is billed for (characters, pictures), None where nobody knows. `reason`
+    says in a sentence why the request does not tell its worst case, where that is so. `times` is how many requests of
+    this kind there are in a batch. `lasting`: the work may end long after the call, and be settled by another process.
     """
 
     size: int | None
@@ -26,6 +32,10 @@ class Bound:
     passes: int | None = 1
     several: bool = False
     text_only: bool = True
+    units: Units | None = None
+    reason: str = ""
+    times: int = 1
+    lasting: bool = False
 
     def input(self, window: int | None) -> int | None:
         """Input tokens at most, given the model's context window; None where nobody knows."""

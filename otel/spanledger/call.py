@@ -25,6 +25,7 @@ from spanledger.errors import Refusal, contained, exceeded, failed, type_name
 from spanledger.guard import Asked, Guard
 from spanledger.lineage import Facts, Lineage
 from spanledger.messages import NOTHING, Answer, Request
+from spanledger.pending import Remembered
 from spanledger.pricing import Price, PriceBook
 from spanledger.pricing.attributes import price_attributes
 from spanledger.reckoning import believable, error_attributes, first_line, price_of, start_attributes
@@ -63,6 +64,8 @@ class Calls:
         self.lineage = lineage
         self.guard = guard
         self.clock = clock
+        #: What is remembered of work that one call begins and another one ends.
+        self.remembered = Remembered(guard.store if guard else None)
         self.afterwards = Afterwards()
         #: Streams under way, each with a `closed` that settles it: for the end of the process.
         self.streams: WeakSet[Any] = WeakSet()
@@ -90,14 +93,46 @@ class Calls:
             detail = f"this version of {library} lacks a patch point, see spanledger doctor"
             raise exceeded(Refusal(self.guard.hard[0].name, "misconfigured", detail=detail))
 
+    def unbounded(self, what: str) -> None:
+        """Something is about to be asked for that costs money and is not metered.
+
+        Raises:
+            BudgetExceeded: there is a hard budget, and it does not say `unbounded: window`.
+        """
+        if self.guard is None:
+            return
+        closed = next((budget for budget in self.guard.hard if budget.unbounded == "refuse"), None)
+        if closed is not None:
+            detail = f"{what}; it goes, uncounted, under unbounded: window"
+            raise exceeded(self.guard.refused(Refusal(closed.name, "too_large", detail=detail)).refusal)
+
     def _run_around(self, here: context.Context) -> str | None:
         """The run of the request or task whose span is open around here."""
         if not here:
             return None
         return self.lineage.run_of(trace.get_current_span(here).get_span_context().span_id)
 
-    def payer(self, here: context.Context, payer: scope.Scope | None = None) -> scope.Scope:
-        """Who pays for a call that is made in a context, unless a payer is named; always with a run."""
+    def halted(self, here: context.Context) -> Refusal | None:
+        """The halt by which every call in a context would be refused; None where there is none, or nobody can tell."""
+        guard = self.guard
+        if guard is None:
+            return None
+        return guard.halted(self.payer(None, here), scope.said(here) if guard.register.reads_baggage else {})
+
+    def start(self, request: Request, payer: scope.Scope | None = None) -> Call:
+        """Begin a call in the current context: whoever pays there pays for it, unless a payer is named."""
+        here = context.get_current()
+        payer = self.payer(payer, here)
+        attributes = start_attributes(request, payer)
+        name = f"{request.operation} {request.model}" if request.model else request.operation
+        span = self.tracer.start_span(name, here, SpanKind.CLIENT, attributes, request.links or None)
+        self.lineage.claimed(span.get_span_context().span_id)
+        call = Call(self, request, span, here, payer)
+        call.admission = self.admission(request, payer, here, span)
+        return call
+
+    def payer(self, payer: scope.Scope | None, here: context.Context) -> scope.Scope:
+        """Who pays for what is asked in this context, unless a payer is named."""
         payer = payer or scope.current(here)
         if self.settings.trusts_baggage:
             payer = payer.over(scope.from_baggage(here))
@@ -105,40 +140,24 @@ class Calls:
             payer = scope.with_run(payer, self._run_around(here) or scope.process_run())
         return payer
 
-    def halted(self, here: context.Context) -> Refusal | None:
-        """The halt by which every call in a context would be refused; None where there is none, or nobody can tell."""
+    def admission(
+        self, request: Request, payer: scope.Scope, here: context.Context, span: trace.Span = trace.INVALID_SPAN
+    ) -> Admission | None:
+        """What a request asks of its budgets, None where none counts it. `span` is told of refusals."""
         guard = self.guard
         if guard is None:
             return None
-        return guard.halted(self.payer(here), scope.said(here) if guard.register.reads_baggage else {})
-
-    def start(self, request: Request, payer: scope.Scope | None = None) -> Call:
-        """Begin a call in the current context: whoever pays there pays for it, unless a payer is named."""
-        here = context.get_current()
-        payer = self.payer(here, payer)
-        attributes = start_attributes(request, payer)
-        name = f"{request.operation} {request.model}" if request.model else request.operation
-        span = self.tracer.start_span(name, here, SpanKind.CLIENT, attributes, request.links or None)
-        self.lineage.claimed(span.get_span_context().span_id)
-        call = Call(self, request, span, here, payer)
-        if self.guard is not None:
-            call.admission = self._admission(self.guard, call, here)
-        return call
-
-    @staticmethod
-    def _admission(guard: Guard, call: Call, here: context.Context) -> Admission | None:
-        request = call.request
         asked = Asked(
             request.provider,
             request.model,
-            call.payer,
+            payer,
             tier=request.tier,
             key=request.key,
             baggage=scope.said(here) if guard.register.reads_baggage else {},
             free=request.operation in FREE,
         )
         ticket = guard.ticket(asked)
-        return None if ticket is None else Admission(ticket, call.span)
+        return None if ticket is None else Admission(ticket, span)
 
 
 class Call:
@@ -243,7 +262,7 @@ class Call:
             if usage.output and producing > 0 and not usage.estimated:
                 found[names.SPANLEDGER_OUTPUT_RATE] = round(usage.output / producing, 3)
         if self.admission is not None:
-            found.update(self.admission.settle(usage, price.nano_usd if price else None))
+            found.update(self.admission.settle(usage, price.nano_usd if price else None, len(answer.parts) or 1))
         error_type = None
         if error is not None:
             error_type = type_name(error)

@@ -17,6 +17,7 @@ from opentelemetry.trace import Tracer
 
 from spanledger.call import Calls
 from spanledger.config import Settings
+from spanledger.guard import Guard
 from spanledger.lineage import Lineage
 from spanledger.pipeline import budgeting
 from spanledger.pipeline.export import FanOut
@@ -111,6 +112,7 @@ def telemetry(
     *,
     sampler: Sampler = ALWAYS_ON,
     resource: Mapping[str, Any] | None = None,
+    guard: Guard | None = None,
 ) -> Telemetry:
     """A runtime connected to providers of its own."""
     settings, lineage = settings or Settings(), Lineage()
@@ -119,7 +121,8 @@ def telemetry(
     )
     reader = InMemoryMetricReader()
     meters = MeterProvider([reader], resource=provider.resource, shutdown_on_exit=False)
-    calls = Calls(settings, BOOK, lineage, guard=budgeting.guard(settings, BOOK), provider=provider)
+    guard = guard or budgeting.guard(settings, BOOK)
+    calls = Calls(settings, BOOK, lineage, guard=guard, provider=provider)
     runtime = Runtime(settings, BOOK, lineage, FanOut(), calls)
     exporter = InMemorySpanExporter()
     runtime.export.join(exporter)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from spanledger.call import Calls
 from spanledger.errors import contained
-from spanledger_instrumentation.anthropic.batches import MemoryBatches, Results, Submission
+from spanledger_instrumentation.anthropic.batches import Results, Submission
 from spanledger_instrumentation.anthropic.exchange import MessageExchange
 from spanledger_instrumentation.anthropic.request import endpoint
 from spanledger_instrumentation.clients.adapter import ClientAdapter
@@ -20,10 +19,6 @@ class AnthropicAdapter(ClientAdapter):
     library: ClassVar[str] = "anthropic"
     base: ClassVar[str] = "anthropic._base_client"
     attempt: ClassVar[str] = "_attempt_request"
-
-    def __init__(self, calls: Calls) -> None:
-        super().__init__(calls)
-        self._batches = MemoryBatches()
 
     def install(self) -> None:
         """Wrap the client's methods, and where it makes a span of its own for a call."""
@@ -46,8 +41,8 @@ class AnthropicAdapter(ClientAdapter):
             if found.api == "messages":
                 return MessageExchange(self.calls, client, args, options, found)
             if found.api == "batches":
-                return Submission(self._batches, args)
-            return Results(self.calls, self._batches, client, args, found)
+                return Submission(self.calls, client, args, found)
+            return Results(self.calls, client, args, found)
         return None
 
     def received(self, result: Any, kwargs: dict[str, Any]) -> tuple[Any, bool]:

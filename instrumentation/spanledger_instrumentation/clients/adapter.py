@@ -31,7 +31,7 @@ class Refusing:
             refuse(error.refusal)
 
 
-_REFUSING = Refusing()
+REFUSING = Refusing()
 
 
 class ClientAdapter(Adapter):
@@ -76,7 +76,7 @@ class ClientAdapter(Adapter):
         exchange = self._begin(client, args)
         if exchange is None:
             return wrapped(*args, **kwargs)
-        with exchange, _REFUSING:
+        with exchange, REFUSING:
             exchange.prepare()
             try:
                 result = wrapped(*exchange.args, **kwargs)
@@ -94,7 +94,7 @@ class ClientAdapter(Adapter):
         exchange = self._begin(client, args)
         if exchange is None:
             return await wrapped(*args, **kwargs)
-        with exchange, _REFUSING:
+        with exchange, REFUSING:
             exchange.prepare()
             try:
                 result = await wrapped(*exchange.args, **kwargs)

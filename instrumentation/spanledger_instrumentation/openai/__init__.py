@@ -8,9 +8,11 @@ from spanledger.call import Calls
 from spanledger.errors import contained
 from spanledger_instrumentation.clients.adapter import ClientAdapter
 from spanledger_instrumentation.clients.exchange import Exchange
-from spanledger_instrumentation.openai.background import Background
-from spanledger_instrumentation.openai.exchange import OpenAIExchange
-from spanledger_instrumentation.openai.request import endpoint
+from spanledger_instrumentation.openai import background, sockets, unmetered
+from spanledger_instrumentation.openai.batches import Look, Results, Submission, Upload
+from spanledger_instrumentation.openai.exchange import MediaExchange, OpenAIExchange
+from spanledger_instrumentation.openai.media import MEDIA
+from spanledger_instrumentation.openai.request import Step, batch_step, endpoint
 from spanledger_instrumentation.openai.reread import Reread
 
 
@@ -23,20 +25,44 @@ class OpenAIAdapter(ClientAdapter):
 
     def __init__(self, calls: Calls) -> None:
         super().__init__(calls)
-        self._background = Background()
         #: Base URLs whose server refuses `stream_options.include_usage`.
         self._without_usage: set[str] = set()
+
+    def install(self) -> None:
+        """Wrap the client's methods, and the sessions that it has over websockets."""
+        super().install()
+        for prefix in ("", "Async"):
+            for module, name, kind in sockets.METERED:
+                self.wrap(module, f"{prefix}{name}.__init__", sockets.metered(self.calls, kind), required=False)
+            for module, name in sockets.UNMETERED:
+                self.wrap(module, f"{prefix}{name}.__init__", sockets.unmetered(self.calls), required=False)
 
     def exchange(self, client: Any, args: tuple[Any, ...]) -> Exchange | None:
         """The exchange for a request of the client, None if it asks no model to work or cannot be understood."""
         with contained("openai"):
-            found = endpoint(args[1].method, str(args[1].url))
+            method, url = args[1].method, str(args[1].url)
+            unmetered.refuse(self.calls, client, method, url)
+            found = endpoint(method, url)
             if found is None:
-                return None
+                return self._filed(client, args, batch_step(method, url))
             if found.retrieved is None:
-                return OpenAIExchange(self.calls, self._background, client, args, found, self._without_usage)
-            if self._background.waiting(found.retrieved):
-                return Reread(self.calls, self._background, client, args, found)
+                kind = MediaExchange if found.api in MEDIA else OpenAIExchange
+                return kind(self.calls, client, args, found, self._without_usage)
+            if background.waiting(self.calls, found.retrieved):
+                return Reread(self.calls, client, args, found)
+        return None
+
+    def _filed(self, client: Any, args: tuple[Any, ...], step: tuple[Step, str] | None) -> Exchange | None:
+        """The exchange for a request that belongs to a batch of the files API."""
+        match step:
+            case "upload", _ if self.calls.guard is not None:
+                return Upload(self.calls, args)
+            case "submit", _:
+                return Submission(self.calls, client, args)
+            case "look", _:
+                return Look(self.calls, client, args)
+            case "results", file:
+                return Results(self.calls, client, args, file)
         return None
 
     def received(self, result: Any, kwargs: dict[str, Any]) -> tuple[Any, bool]:

@@ -49,6 +49,7 @@ def bound(api: Api, body: Mapping[str, Any], bytes_sent: int | None) -> Bound:
         passes=_passes(body),
         several=api in _MANY_INPUTS,
         text_only=not (kinds & _UNSEEN) and "audio" not in (body.get("modalities") or ()),
+        lasting=body.get("background") is True,
     )
 
 

@@ -10,14 +10,13 @@ from spanledger.admission import Cut
 from spanledger.bound import Bound
 from spanledger.call import Calls
 from spanledger.semconv import names
-from spanledger.stream import EventTap, Tap
+from spanledger.stream import BodyReader, EventTap, Tap
 from spanledger_instrumentation.clients.exchange import Metered
 from spanledger_instrumentation.clients.limits import RateLimits
 from spanledger_instrumentation.clients.shapes import mapping, mappings
 from spanledger_instrumentation.clients.whom import whom
-from spanledger_instrumentation.openai import content
+from spanledger_instrumentation.openai import background, content, media
 from spanledger_instrumentation.openai.answer import PlainReader
-from spanledger_instrumentation.openai.background import Background, Created
 from spanledger_instrumentation.openai.bound import CAPS, LEGACY_CAP, bound
 from spanledger_instrumentation.openai.events import ChatEvents, ResponseEvents
 from spanledger_instrumentation.openai.request import Endpoint, provider, request, wants_json
@@ -63,14 +62,12 @@ class OpenAIExchange(Metered):
     def __init__(
         self,
         calls: Calls,
-        background: Background,
         client: Any,
         args: tuple[Any, ...],
         found: Endpoint,
         without_usage: set[str],
     ) -> None:
         self._endpoint = found
-        self._background = background
         self._client = client
         self._without_usage = without_usage
         body = _body(args[1])
@@ -130,7 +127,7 @@ class OpenAIExchange(Metered):
         """Whether the answer was asked for as JSON."""
         return wants_json(self.body)
 
-    def plain(self) -> PlainReader:
+    def plain(self) -> BodyReader:
         """Reads an answer that comes as one body."""
         return PlainReader(self._endpoint.api, self.body, capture=self.capture)
 
@@ -144,7 +141,25 @@ class OpenAIExchange(Metered):
 
     def complete(self) -> None:
         """Remember a response that is still being made; it is metered when it is read again."""
-        if self._endpoint.api == "responses" and self.body.get("background") is True and self.answer is not None:
-            response_id = self.answer.attributes.get(names.GEN_AI_RESPONSE_ID)
-            if self.answer.usage is None and isinstance(response_id, str):
-                self._background.created(response_id, Created.by(self.call))
+        answer = self.answer
+        if self._endpoint.api != "responses" or self.body.get("background") is not True or answer is None:
+            return
+        response_id = answer.attributes.get(names.GEN_AI_RESPONSE_ID)
+        if answer.usage is None and answer.error is None and isinstance(response_id, str):
+            background.created(self.call, response_id)
+
+
+class MediaExchange(OpenAIExchange):
+    """A call whose question or answer is audio or a picture. A form's fields are its body, without the files."""
+
+    def bound(self, size: int | None) -> Bound:  # noqa: ARG002  bytes of audio and pictures bound no tokens
+        """The worst case of the request."""
+        return media.bound(self._endpoint.api, self.body)
+
+    def plain(self) -> BodyReader:
+        """Reads an answer that comes as one body."""
+        return media.MediaReader(self._endpoint.api, self.body)
+
+    def events(self, content_type: str) -> Tap | None:
+        """Reads an answer that comes in events; None if it is none."""
+        return EventTap(self.call, media.MediaEvents()) if "text/event-stream" in content_type else None

@@ -13,10 +13,20 @@ from spanledger.messages import Request
 from spanledger.semconv import names
 from spanledger_instrumentation.clients.whom import by_host, of_class
 
-Api = Literal["chat", "completions", "embeddings", "responses", "moderations"]
+Api = Literal[
+    "chat",
+    "completions",
+    "embeddings",
+    "responses",
+    "moderations",
+    "decisions",
+    "transcriptions",
+    "speech",
+    "images",
+    "realtime",
+]
 
-#: Which API a path belongs to, and the operation that the conventions name for it. Images, audio and files are priced
-#: by other units than tokens and are not among them yet.
+#: Which API a path belongs to, and its operation. The conventions name none for audio and pictures; those are ours.
 _APIS: dict[str, tuple[Api, str]] = {
     "/chat/completions": ("chat", "chat"),
     "/completions": ("completions", "text_completion"),
@@ -24,8 +34,25 @@ _APIS: dict[str, tuple[Api, str]] = {
     "/responses": ("responses", "chat"),
     "/responses/compact": ("responses", "chat"),
     "/moderations": ("moderations", "moderation"),
+    "/decisions": ("decisions", "chat"),
+    "/audio/transcriptions": ("transcriptions", "transcription"),
+    "/audio/translations": ("transcriptions", "translation"),
+    "/audio/speech": ("speech", "speech"),
+    "/images/generations": ("images", "image_generation"),
+    "/images/edits": ("images", "image_generation"),
+    "/images/variations": ("images", "image_generation"),
 }
 _RETRIEVED = re.compile(r"^/responses/([^/?]+)$")
+#: Tells, as a reading does, how the response stands.
+_CANCELLED = re.compile(r"^/responses/([^/?]+)/cancel$")
+Step = Literal["upload", "submit", "look", "results"]
+_STEPS: tuple[tuple[Step, str, re.Pattern[str]], ...] = (
+    ("upload", "post", re.compile(r"^/files()$")),
+    ("submit", "post", re.compile(r"^/batches()$")),
+    ("look", "get", re.compile(r"^/batches(?:/([^/]+))?$")),
+    ("look", "post", re.compile(r"^/batches/([^/]+)/cancel$")),
+    ("results", "get", re.compile(r"^/files/([^/]+)/content$")),
+)
 #: What may stand before such a path: Azure's deployments, and versions of a base URL that ends before them.
 _PREFIX = re.compile(r"^.*?/(?:deployments/[^/]+(?=/)|v\d+(?=/))")
 
@@ -50,16 +77,30 @@ class Endpoint:
     retrieved: str | None = None
 
 
+def path_of(url: str) -> str:
+    """The path of a request below the version or the deployment."""
+    return "/" + _PREFIX.sub("", urlsplit(url).path).strip("/")
+
+
 @lru_cache(maxsize=1024)
 def endpoint(method: str, path: str) -> Endpoint | None:
     """The endpoint that makes a model work, or reads such work again; None for everything else."""
-    path = urlsplit(path).path
-    path = "/" + _PREFIX.sub("", path).strip("/")
-    if method.lower() == "post":
-        found = _APIS.get(path)
-        return Endpoint(*found) if found else None
-    if method.lower() == "get" and (again := _RETRIEVED.match(path)):
-        return Endpoint("responses", "chat", again.group(1))
+    path, method = path_of(path), method.lower()
+    if method == "post" and (found := _APIS.get(path)):
+        return Endpoint(*found)
+    again = {"get": _RETRIEVED, "post": _CANCELLED}.get(method)
+    if again is not None and (response := again.match(path)):
+        return Endpoint("responses", "chat", response.group(1))
+    return None
+
+
+@lru_cache(maxsize=1024)
+def batch_step(method: str, path: str) -> tuple[Step, str] | None:
+    """Which step of a batch of the files API a request is, with the id of batch or file that the path names."""
+    path, method = path_of(path), method.lower()
+    for step, wanted, pattern in _STEPS:
+        if method == wanted and (found := pattern.match(path)):
+            return step, found.group(1) or ""
     return None
 
 
@@ -104,12 +145,16 @@ def _attributes(api: Api, body: Mapping[str, Any]) -> dict[str, Any]:
     tier = body.get("service_tier")
     if isinstance(tier, str):
         found[names.OPENAI_REQUEST_SERVICE_TIER] = tier
-    if output := _output_type(body):
+    if output := _MADE.get(api) or _output_type(body):
         found[names.GEN_AI_OUTPUT_TYPE] = output
     encoding = body.get("encoding_format")
     if api == "embeddings" and isinstance(encoding, str):
         found[names.GEN_AI_REQUEST_ENCODING_FORMATS] = [encoding]
     return found
+
+
+#: What an API makes, whatever the request says.
+_MADE: dict[Api, str] = {"transcriptions": "text", "speech": "speech", "images": "image"}
 
 
 def _output_type(body: Mapping[str, Any]) -> str | None:

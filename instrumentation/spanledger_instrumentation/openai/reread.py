@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from opentelemetry import trace
-
 from spanledger.call import Calls
+from spanledger.later import resumed
 from spanledger.messages import Answer
 from spanledger.semconv import names
 from spanledger.stream import BodyTap, EventTap, tap_response
 from spanledger_instrumentation.clients.exchange import Exchange
 from spanledger_instrumentation.clients.whom import whom
+from spanledger_instrumentation.openai import background
 from spanledger_instrumentation.openai.answer import PlainReader
-from spanledger_instrumentation.openai.background import Background
 from spanledger_instrumentation.openai.events import ResponseEvents
 from spanledger_instrumentation.openai.request import Endpoint, provider, request
 
@@ -25,12 +24,9 @@ class Reread(Exchange):
     ended = False
     elapsed = 0.0
 
-    def __init__(
-        self, calls: Calls, background: Background, client: Any, args: tuple[Any, ...], found: Endpoint
-    ) -> None:
+    def __init__(self, calls: Calls, client: Any, args: tuple[Any, ...], found: Endpoint) -> None:
         super().__init__(args)
         self._endpoint = found
-        self._background = background
         self._calls = calls
         self._client = client
 
@@ -59,9 +55,11 @@ class Reread(Exchange):
         usage, response_id = answer.usage, self._endpoint.retrieved or ""
         if answer.error is None and (usage is None or usage.estimated):
             return
-        created = self._background.take(response_id)
-        if created is None:
+        pending = background.take(self._calls, response_id)
+        if pending is None:
             return
-        asked = request(self._endpoint, {"model": created.model}, *whom(self._client, provider), stream=False)
-        call = self._calls.start(replace(asked, links=(trace.Link(created.span),)), created.payer)
+        asked = request(self._endpoint, {"model": pending.model}, *whom(self._client, provider), stream=False)
+        call = resumed(self._calls, asked, pending)
+        if usage is None and call.admission is not None:  # it failed or was cancelled, and has nothing to pay
+            call.admission.attempt_over(billed=False)
         call.succeed(replace(answer, attributes={**answer.attributes, names.GEN_AI_RESPONSE_ID: response_id}))

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from spanledger.budget import forks
+from spanledger.budget.notes import MemoryNotes
 from spanledger.budget.rows import Row, Rows
 from spanledger.budget.standing import crossed, denials, owner
 from spanledger.budget.store import Claim, Counter, Denied, Entry, Figures, Gap, Hold, Settled, worst
@@ -30,6 +31,7 @@ class MemoryStore:
         self._books = Rows()
         self._audit: list[Entry] = []
         self._owner = owner()
+        self.notes = MemoryNotes(clock)
         forks.tell(self)
 
     def now(self) -> float:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
+from spanledger.budget.notes import Notes
+
 Kind = Literal["exhausted", "too_large", "in_flight", "insufficient"]
 HoldState = Literal["open", "settled", "released", "expired"]
 
@@ -150,6 +152,10 @@ class Store(Protocol):
     @property
     def shared(self) -> bool:
         """Whether other processes see the same counters."""
+
+    @property
+    def notes(self) -> Notes:
+        """What is remembered beside the counters."""
 
     def now(self) -> float:
         """Seconds since the epoch by the clock that all users of the store share."""

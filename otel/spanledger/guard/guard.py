@@ -98,6 +98,8 @@ class Guard:
     ) -> None:
         self.register = Register(budgets)
         self.store = store
+        #: Where holds are kept that outlive their process: the same store, or the one behind its leases.
+        self.centre = store
         self.estimator = Estimator(book, policy.unpriced)
         self.ttl = policy.ttl
         self.service = policy.service

@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spanledger.bound import Bound
+from spanledger.budget.model import Budget
 from spanledger.budget.register import Place
-from spanledger.budget.store import Claim, Denied, StoreError
+from spanledger.budget.store import Claim, Denied, Store, StoreError
 from spanledger.errors import Refusal, Refused, failed
+from spanledger.guard.deferred import Deferred
 from spanledger.guard.halts import way_out
 from spanledger.guard.waiting import Waiting
 from spanledger.guard.worst import Asked, Cut, figures, remaining
@@ -27,7 +29,8 @@ class Ticket:
     """Belongs to one call, and is used by one thread at a time.
 
     `cut` says before the first attempt what to change in the request; `admit` takes the hold of an attempt; `failed`
-    ends the hold of an attempt that brought no answer; `settle` ends the last one when what was used is known.
+    ends the hold of an attempt that brought no answer; `settle` ends the last one when what was used is known. A call
+    that ends before it is known defers its hold, and the call that learns of it resumes it.
     """
 
     def __init__(self, guard: Guard, asked: Asked) -> None:
@@ -38,6 +41,7 @@ class Ticket:
         self._claims: tuple[Claim, ...] = ()
         #: How the attempt waited for its hold; None where it did not have to.
         self.waiting: Waiting | None = None
+        self._asked_for = False
         #: What budgets that count money were charged for all attempts so far, in nano-USD.
         self.charged = 0
 
@@ -94,8 +98,10 @@ class Ticket:
             failed("store", error)
         return None
 
-    def admit(self, bound: Bound) -> Iterator[float]:
+    def admit(self, *bounds: Bound) -> Iterator[float]:
         """Take the hold of an attempt; yields the seconds to sleep for as long as a budget says to wait.
+
+        `bounds` are the worst cases of the requests in it: one, but for batches.
 
         Raises:
             Refused: there is no room, and waiting was of no use or not asked for.
@@ -109,14 +115,17 @@ class Ticket:
         if (broken := guard.estimator.broken) and any(place.budget.hard for place in places):
             raise guard.refused(Refusal("SPANLEDGER_PRICES", "misconfigured", detail=broken))
         try:
-            amounts = guard.estimator.amounts(self.asked, bound, places)
+            amounts = guard.estimator.amounts(self.asked, bounds, places)
         except Refused as refused:
             raise guard.refused(refused.refusal) from None
         claims = tuple(place.claim(amount) for place, amount in zip(places, amounts, strict=True))
-        if (denied := self._reserve(places, claims)) is not None:
-            yield from self._wait(places, claims, denied)
+        store = guard.centre if any(bound.lasting for bound in bounds) else guard.store
+        if (denied := self._reserve(places, claims, store)) is not None:
+            yield from self._wait(places, claims, denied, store)
 
-    def _wait(self, places: tuple[Place, ...], claims: tuple[Claim, ...], first: Denied) -> Iterator[float]:
+    def _wait(
+        self, places: tuple[Place, ...], claims: tuple[Claim, ...], first: Denied, store: Store | None
+    ) -> Iterator[float]:
         """The attempt was denied its hold: wait for it, as long as a budget says."""
         self.waiting = waiting = Waiting(self._guard)
         denied: Denied | None = first
@@ -126,7 +135,7 @@ class Ticket:
                 hope = yield from waiting.until_room(place, claim, denied)
                 last = claim if hope else waiting.last(place, claim)
                 if hope or last != claim:
-                    denied = self._reserve(places, (*claims[: denied.index], last, *claims[denied.index + 1 :]))
+                    denied = self._reserve(places, (*claims[: denied.index], last, *claims[denied.index + 1 :]), store)
                 if not hope:
                     break
         finally:
@@ -134,20 +143,23 @@ class Ticket:
         if denied is not None:
             raise self._guard.refused(self._refusal(places[denied.index], denied))
 
-    def _reserve(self, places: tuple[Place, ...], claims: tuple[Claim, ...]) -> Denied | None:
+    def _reserve(self, places: tuple[Place, ...], claims: tuple[Claim, ...], store: Store | None) -> Denied | None:
         hold = uuid.uuid4().hex
         guard = self._guard
         guard.catch_up()
         try:
-            if guard.store is None:
+            if store is None:
                 raise StoreError("the store could not be opened")
-            denied = guard.store.reserve(hold, claims, guard.ttl)
+            denied = store.reserve(hold, claims, guard.ttl)
         except StoreError as error:
             self._without_store(places, error)
             denied = None
         if denied is None:
-            self._hold, self._places, self._claims = hold, places, claims
+            self._has(hold, places, claims)
         return denied
+
+    def _has(self, hold: str, places: tuple[Place, ...], claims: tuple[Claim, ...]) -> None:
+        self._hold, self._places, self._claims, self._asked_for = hold, places, claims, True
 
     def _without_store(self, places: tuple[Place, ...], error: StoreError) -> None:
         """A call goes on without a hold where every hard budget says so; it is charged when the store is back."""
@@ -187,38 +199,67 @@ class Ticket:
         if self._hold is not None:
             self._end(tuple(claim.amount for claim in self._claims) if billed else None)
 
-    def settle(self, usage: Usage | None, nano_usd: int | None) -> list[Warned]:
+    def defer(self, ttl: float) -> Deferred | None:
+        """Let the hold live on for `ttl` seconds when the call ends; None where there is none.
+
+        What no longer fits (its budget was halted meanwhile) lives as long as any hold, and is charged then.
+        """
+        hold, self._hold = self._hold, None
+        if hold is None or self._guard.centre is None:
+            return None
+        try:
+            self._guard.centre.extend(hold, tuple(replace(claim, amount=0) for claim in self._claims), ttl)
+        except StoreError as error:
+            failed("store", error)
+        return Deferred.by(hold, self._places, tuple(claim.amount for claim in self._claims))
+
+    def resume(self, deferred: Deferred) -> None:
+        """Take over the hold of a call that ended before it was known what it used."""
+        places = deferred.places(self._guard.register.budgets)
+        claims = tuple(place.claim(part.amount) for place, part in zip(places, deferred.parts, strict=True))
+        self._has(deferred.hold, places, claims)
+
+    def settle(self, usage: Usage | None, nano_usd: int | None, calls: int = 1) -> list[Warned]:
         """The call is over. What is not known is charged as it was held; an estimate is never charged above that.
+
+        What came without asking (the results of a batch of another process, work that the provider began by itself) is
+        charged as it is. `calls` is the number of requests, 1 but for batches.
 
         Returns:
             The warnings that became due.
         """
-        if self._hold is None:
+        unasked = self._hold is None
+        if unasked and (self._asked_for or usage is None):
             return []
+        if unasked:  # under an id that the store does not know: it charges what it is told
+            places = self._guard.places(self.asked)
+            self._has(uuid.uuid4().hex, places, tuple(place.claim(0) for place in places))
         return self._end(
             tuple(
-                self._actual(place, claim.amount, usage, nano_usd)
+                calls
+                if place.budget.unit == "calls"
+                else _actual(place.budget, None if unasked else claim.amount, usage, nano_usd)
                 for place, claim in zip(self._places, self._claims, strict=True)
             )
         )
 
-    def _actual(self, place: Place, held: int, usage: Usage | None, nano_usd: int | None) -> int:
-        budget = place.budget
-        if budget.unit == "calls":
-            return 1
-        if usage is None or (usage.estimated and (usage.suspect or budget.abandoned == "hold")):
-            return held  # suspect: what the provider told is more than the model can use
-        found = usage.total if budget.unit == "tokens" else nano_usd
-        if found is None:
-            return held
-        return min(found, held) if usage.estimated else found
-
     def _end(self, actual: tuple[int, ...] | None) -> list[Warned]:
         hold, self._hold = self._hold, None
-        if hold is None:
+        if hold is None or not self._claims:
             return []
         for place, amount in zip(self._places, actual or (), strict=False):
             if place.budget.unit == "USD":
                 self.charged += amount
                 break
         return self._guard.settle(hold, self._claims, actual)
+
+
+def _actual(budget: Budget, held: int | None, usage: Usage | None, nano_usd: int | None) -> int:
+    """What a budget of money or tokens is charged; `held` is None for a call that never asked."""
+    found = None
+    given_up = usage is not None and usage.estimated and held is not None
+    if usage is not None and not (given_up and (usage.suspect or budget.abandoned == "hold")):
+        found = usage.total if budget.unit == "tokens" else nano_usd
+    if found is None:
+        return held or 0
+    return min(found, held) if usage is not None and usage.estimated and held is not None else found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from spanledger.bound import Bound
@@ -12,6 +12,7 @@ from spanledger.budget.store import Figures, Store
 from spanledger.errors import Refusal, Refused
 from spanledger.pricing import Limits, PriceBook, Rates
 from spanledger.scope import Scope
+from spanledger.usage import Units, Usage
 
 #: Output tokens that any model takes as a cap. Serves where nobody knows a model's own maximum.
 SAFE_CAP = 4_096
@@ -90,6 +91,8 @@ class Estimator:
         """The worst case of one attempt."""
         if asked.free:
             return Worst(0, 0)
+        if bound.units is not None and (paid := self._units(asked, bound.units)) is not None:
+            return Worst(0, paid)
         limits = self.limits(asked)
         tokens_in = bound.input(limits.context)
         tokens_out = self.output(bound, limits)
@@ -103,33 +106,51 @@ class Estimator:
         nano = rates.worst(tokens_in, tokens_out, text_only=bound.text_only) - (-searches // _PICO_PER_NANO)
         return Worst(tokens_in + tokens_out, nano)
 
-    def amounts(self, asked: Asked, bound: Bound, places: Sequence[Place]) -> tuple[int, ...]:
+    def _units(self, asked: Asked, units: Units) -> int | None:
+        """What so much of what is no token costs; None if nobody knows, or the model is billed by tokens."""
+        if asked.model is None or self.rates(asked) is not None:
+            return None
+        price = self._book.price(Usage(units=units), provider=asked.provider, model=asked.model, tier=asked.tier)
+        return None if price is None or price.missing else price.nano_usd
+
+    def amounts(self, asked: Asked, bounds: Sequence[Bound], places: Sequence[Place]) -> tuple[int, ...]:
         """What an attempt has to hold in each place, in its unit.
 
         Raises:
             Refused: where a hard budget would have to hold what nobody can name.
         """
-        worst = self.worst(asked, bound)
-        return tuple(self._amount(asked, bound, place.budget, worst) for place in places)
+        worst = _sum((self.worst(asked, bound), bound.times) for bound in bounds)
+        return tuple(self._amount(asked, bounds, place.budget, worst) for place in places)
 
-    def _amount(self, asked: Asked, bound: Bound, budget: Budget, worst: Worst) -> int:
+    def _amount(self, asked: Asked, bounds: Sequence[Bound], budget: Budget, worst: Worst) -> int:
         if budget.unit == "calls":
-            return 1
+            return sum(bound.times for bound in bounds)
         found = worst.tokens if budget.unit == "tokens" else worst.nano_usd
         if not budget.hard:
             return found or 0
-        if bound.passes is None and budget.unbounded == "refuse" and not asked.free:
+        refuses = budget.unbounded == "refuse" and not asked.free
+        if refuses and any(bound.passes is None for bound in bounds):
             detail = "the provider may run tools any number of times; set max_tool_calls, or unbounded: window"
-            raise Refused(Refusal(budget.name, "too_large", limit=budget.limit, unit=budget.unit, detail=detail))
+            raise _too_large(budget, detail)
         if found is not None:
             return found
-        if budget.unit == "USD" and self.rates(asked) is None:
+        reason = next((bound.reason for bound in bounds if bound.reason), None)
+        if reason is not None and (asked.model is None or not self._unpriced_in(asked, budget)):
+            if refuses:
+                raise _too_large(budget, f"{reason}; it goes under unbounded: window, which holds nothing for it")
+            return 0
+        if self._unpriced_in(asked, budget):
             if self._unpriced == ALLOW:
                 return 0
             detail = f"no price is known for {asked.model!r} of {asked.provider}; see SPANLEDGER_PRICES"
             raise Refused(Refusal(budget.name, "unpriced", limit=budget.limit, unit=budget.unit, detail=detail))
-        detail = f"the context window of {asked.model!r} is not known; cap the output, or name it in SPANLEDGER_PRICES"
-        raise Refused(Refusal(budget.name, "too_large", limit=budget.limit, unit=budget.unit, detail=detail))
+        raise _too_large(
+            budget,
+            f"the context window of {asked.model!r} is not known; cap the output, or name it in SPANLEDGER_PRICES",
+        )
+
+    def _unpriced_in(self, asked: Asked, budget: Budget) -> bool:
+        return budget.unit == "USD" and not (asked.model and self._book.known(asked.provider, asked.model, asked.tier))
 
     def cap(self, asked: Asked, bound: Bound, places: Sequence[Place], store: Store) -> int | None:
         """The cap on output tokens to put into a request that has none; None where it is left as it is.
@@ -164,6 +185,20 @@ class Estimator:
         without = rates.worst(tokens_in, 0, text_only=bound.text_only)
         many = rates.worst(tokens_in, _MANY, text_only=bound.text_only) - without
         return (left - without) * _MANY // many // bound.choices if many > 0 else None
+
+
+def _sum(found: Iterable[tuple[Worst, int]]) -> Worst:
+    """All together, each so many times; None where nobody knows one of them."""
+    tokens: int | None = 0
+    nano: int | None = 0
+    for worst, times in found:
+        tokens = None if tokens is None or worst.tokens is None else tokens + times * worst.tokens
+        nano = None if nano is None or worst.nano_usd is None else nano + times * worst.nano_usd
+    return Worst(tokens, nano)
+
+
+def _too_large(budget: Budget, detail: str) -> Refused:
+    return Refused(Refusal(budget.name, "too_large", limit=budget.limit, unit=budget.unit, detail=detail))
 
 
 def figures(place: Place, store: Store) -> Figures:

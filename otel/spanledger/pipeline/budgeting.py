@@ -27,16 +27,26 @@ def guard(settings: Settings, book: PriceBook) -> Guard | None:
     if not budgets:
         return None
     policy = Policy(settings.unpriced, settings.hold_ttl, service)
-    store = _store(settings)
+    store = _store(settings, "hard budgets refuse every call until this is mended")
+    if store is not None:
+        store = opening.leasing(store, settings.store, settings.lease)
     made = Guard(budgets, store, book, policy)
     if isinstance(store, LeasedStore):
         store.listen(made.crossed)
+        made.centre = store.centre
     return made
 
 
-def _store(settings: Settings) -> Store | None:
+def notes(settings: Settings) -> Store | None:
+    """Where an app without budgets keeps its notes: in the store that it names; None for its process alone."""
+    if settings.store == opening.AUTO:
+        return None
+    return _store(settings, "nothing is remembered beyond this process until this is mended")
+
+
+def _store(settings: Settings, consequence: str) -> Store | None:
     try:
-        return opening.leasing(opening.open_store(settings.store), settings.store, settings.lease)
+        return opening.open_store(settings.store)
     except (ConfigError, StoreError) as error:
-        log.warning("SPANLEDGER_STORE: hard budgets refuse every call until this is mended: %s", error)
+        log.warning("SPANLEDGER_STORE: %s: %s", consequence, error)
         return None

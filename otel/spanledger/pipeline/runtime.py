@@ -14,11 +14,13 @@ from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 from spanledger import config
+from spanledger.budget.store import Store
 from spanledger.call import Calls
 from spanledger.config import Settings
 from spanledger.endpoint import endpoints
 from spanledger.errors import contained, log
 from spanledger.lineage import Lineage
+from spanledger.pending import Remembered
 from spanledger.pipeline import budgeting
 from spanledger.pipeline.budget_meters import BudgetMeters
 from spanledger.pipeline.chain import chain
@@ -44,14 +46,19 @@ class Runtime:
     adapters: list[Any] = field(default_factory=list)
     ending: Ending | None = None
     closed: bool = False
+    notes: Store | None = None
+    """A store that serves no budgets, only what is remembered from one process to the next."""
 
     @classmethod
     def of(cls, settings: Settings | None = None) -> Runtime:
         """A runtime that is not connected to anything yet."""
         settings = settings or config.read()
         book, lineage = open_book(settings.prices, settings.unpriced), Lineage()
-        calls = Calls(settings, book, lineage, guard=budgeting.guard(settings, book))
-        return cls(settings, book, lineage, FanOut(), calls)
+        guard = budgeting.guard(settings, book)
+        calls, notes = Calls(settings, book, lineage, guard=guard), None
+        if guard is None and (notes := budgeting.notes(settings)) is not None:
+            calls.remembered = Remembered(notes)
+        return cls(settings, book, lineage, FanOut(), calls, notes=notes)
 
     def connect(
         self, provider: TracerProvider, meter_provider: MeterProvider | None = None, *, owned: bool = True
@@ -68,6 +75,8 @@ class Runtime:
             guard.service = str(provider.resource.attributes.get("service.name", ""))
             BudgetMeters(guard, meter_provider)
         self.ending = Ending(self.calls.close, lambda: self.export.undelivered)
+        if self.notes is not None:
+            self.ending.also(self.notes.close)
         self.ending.also(provider.shutdown if owned else provider.force_flush)
         if meter_provider is not None:
             counters_from_zero(meter_provider)

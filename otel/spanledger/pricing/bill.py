@@ -47,7 +47,7 @@ def itemised(rates: Rates, usage: Usage) -> Bill | None:
         return None
     whole, lines = _tokens(rates, usage)
     units, missing = _units(rates.row(whole), usage)
-    if not rates.per_token and not units:
+    if not units and not (lines if missing else rates.per_token):
         return None
     return Bill((*lines, *units), missing)
 

@@ -135,6 +135,14 @@ class PriceBook:
             return None
         return rates if rates is not None and rates.per_token else None
 
+    def known(self, provider: str, model: str, tier: str | None = None) -> bool:
+        """Whether there is any price of the model, be it by tokens or by other units. Never raises."""
+        try:
+            return self.tariff(provider, model, tier) is not None
+        except UNUSABLE as error:
+            failed("pricing", error)
+            return False
+
     def limits(self, provider: str, model: str) -> Limits:
         """How much a model takes and gives, as far as it is known. Never raises."""
         try:

@@ -121,7 +121,20 @@ def test_a_file_of_a_later_version_is_left_alone(store: SqliteStore, path: Path)
     store.close()
     with by_hand(path) as connection:
         connection.execute("PRAGMA user_version = 99")
-    refused(store, r"was made by a later spanledger \(version 99, this one knows 1\): update it")
+    refused(store, r"was made by a later spanledger \(version 99, this one knows 2\): update it")
+
+
+def test_a_file_of_the_first_version_gets_the_table_of_notes_and_keeps_what_was_spent(
+    store: SqliteStore, path: Path
+) -> None:
+    spend(store, "a", 3)
+    store.close()
+    with by_hand(path) as connection:
+        connection.execute("DROP TABLE notes")
+        connection.execute("PRAGMA user_version = 1")
+    store.notes.put("key", "value", 60)
+    assert store.notes.peek("key") == "value"
+    assert store.figure(RUN) == Figures(committed=3)
 
 
 def test_an_empty_file_is_a_new_store(store: SqliteStore, path: Path) -> None:

@@ -13,7 +13,7 @@ from spanledger.budget.memory import MemoryStore
 from spanledger.budget.model import Budget
 from spanledger.budget.store import Claim, Counter, Denied, Settled, StoreError
 from spanledger.errors import Refusal, Refused
-from spanledger.guard import Asked, Cut, Guard, Policy, Ticket, Warned
+from spanledger.guard import Asked, Cut, Deferred, Guard, Policy, Ticket, Warned
 from spanledger.pricing import PriceBook
 from spanledger.scope import Scope
 from spanledger.usage import Usage
@@ -340,3 +340,78 @@ def test_a_call_is_asked_of_a_cheaper_model_where_the_dear_one_does_not_fit() ->
     found = guard([replace(budget, action="downgrade", downgrade_to=MODEL)])
     assert cut(found, Bound(size=100, output=100), Asked("openai", "gpt-4o", RUN)).model == MODEL
     assert cut(found, Bound(size=1, output=1), Asked("openai", "gpt-4o", RUN)).model == MODEL
+
+
+def test_what_came_without_asking_is_charged_as_it_is() -> None:
+    found = guard("global=1USD;tenant=1000tokens;run=5calls")
+    asking(found).settle(Usage(input=20, output=5, estimated=True), 6_000)
+    assert figures(found) == (6_000, 0)
+    assert figures(found, "tenant/total", "acme") == (25, 0)
+    assert figures(found, "run/run", "r-1", "r-1") == (1, 0)
+
+
+def test_what_came_without_asking_and_without_usage_is_charged_nothing() -> None:
+    found = guard("global=1USD;run=5calls")
+    asking(found).settle(None, None)
+    assert figures(found) == figures(found, "run/run", "r-1", "r-1") == (0, 0)
+
+
+def test_an_attempt_that_failed_and_was_charged_is_not_charged_again_by_what_is_left_of_it() -> None:
+    found = guard("global=1USD")
+    ticket = admitted(found)
+    ticket.failed(billed=True)
+    ticket.settle(Usage(input=20, output=5, estimated=True), 6_000)
+    assert figures(found) == (WORST, 0)
+
+
+def test_a_hold_that_is_deferred_outlives_its_call_and_is_settled_by_who_resumes_it() -> None:
+    now = [0.0]
+    found = guard("global=1USD;run=5calls", MemoryStore(clock=lambda: now[0]))
+    ticket = admitted(found)
+    deferred = ticket.defer(100_000)
+    assert deferred is not None
+    assert ticket.settle(None, None) == []
+    now[0] = 50_000
+    assert figures(found) == (0, WORST)
+    later = asking(found)
+    later.resume(Deferred.of(deferred.text))
+    later.settle(Usage(input=20, output=5), 6_000)
+    assert figures(found) == (6_000, 0)
+    assert figures(found, "run/run", "r-1", "r-1") == (1, 0)
+
+
+def test_a_deferred_hold_that_nobody_resumes_is_charged_in_the_end() -> None:
+    now = [0.0]
+    found = guard("global=1USD", MemoryStore(clock=lambda: now[0]))
+    admitted(found).defer(100_000)
+    now[0] = 100_001
+    assert figures(found) == (WORST, 0)
+
+
+def test_many_requests_in_one_hold_the_worst_case_of_all() -> None:
+    found = guard("global=1USD;run=50calls")
+    ticket = asking(found)
+    list(ticket.admit(replace(BOUND, times=3), BOUND))
+    assert figures(found) == (0, 4 * WORST)
+    assert figures(found, "run/run", "r-1", "r-1") == (0, 4)
+    ticket.settle(Usage(input=20, output=5), 6_000, calls=2)
+    assert figures(found, "run/run", "r-1", "r-1") == (2, 0)
+
+
+def test_a_request_that_does_not_tell_its_worst_case_is_refused_with_the_reason_unless_told_otherwise() -> None:
+    dark = Bound(None, None, reason="how long the audio is cannot be seen")
+    asked = Asked("openai", "gpt-4o-mini-tts", RUN)
+    assert "how long the audio is" in refusal(guard("global=1USD"), dark, asked).detail
+    budgets = [replace(budget, unbounded="window") for budget in inline.parse("global=1USD")]
+    found = guard(budgets)
+    admitted(found, dark, asked)
+    assert figures(found) == (0, 0)
+
+
+def test_work_that_outlives_its_process_is_held_behind_the_leases() -> None:
+    found = guard("global=1USD")
+    found.centre = MemoryStore()
+    ticket = asking(found)
+    assert list(ticket.admit(replace(BOUND, lasting=True))) == []
+    assert figures(found) == (0, 0)
+    assert found.centre.figure(Counter("global/total", "", "total")).held == WORST

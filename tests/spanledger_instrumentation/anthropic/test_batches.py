@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from pathlib import Path
 from typing import Any
 
 import anthropic
 import pytest
 from anthropic import AsyncAnthropic
+from tests.support.budgeted import budgeted, figures
 from tests.support.claude import COST, DATED, MODEL, USAGE, later, said
 from tests.support.telemetry import Telemetry
 
 import spanledger
 from provider import Provider
-from spanledger.scope import Scope
+from spanledger.budget.sqlite import SqliteStore
+from spanledger.errors import BudgetExceeded
 from spanledger.semconv import names
-from spanledger_instrumentation.anthropic.batches import MemoryBatches
+from spanledger_instrumentation.anthropic import AnthropicAdapter
 
 
 def request(name: str, text: str = USAGE, model: str = MODEL) -> Any:
@@ -118,11 +121,72 @@ def test_results_that_are_missing_are_nobodys_failure(client: anthropic.Anthropi
     assert metered.spans == []
 
 
-def test_memory_of_batches_is_bounded() -> None:
-    batches = MemoryBatches(limit=2)
-    for name in ("a", "b", "c"):
-        batches.created(name, Scope(tenant=name))
-        assert set(batches.take(name, ["x", "y"])) == {"x", "y"}
-    assert batches.payer("a") is None
-    assert batches.payer("c") == Scope(tenant="c")
-    assert set(batches.take("c", ["x", "z"])) == {"z"}
+def test_a_batch_holds_its_worst_case_until_its_results_settle_it(client: anthropic.Anthropic) -> None:
+    with budgeted("global=1USD;service=9calls", adapter=AnthropicAdapter) as made:
+        batch = submitted(client, request("a"), request("b"), request("c", "<<fault=400>> no"))
+        spent, held = figures(made)
+        assert (spent, held > 3 * 100 * 2_500) == (
+            0,
+            True,
+        )  # at half of 5 USD a million
+        list(client.messages.batches.results(batch))
+        assert figures(made) == (round(COST * 1e9), 0)
+
+
+def test_results_that_were_read_in_part_leave_the_hold_until_they_are_read_to_the_end(
+    client: anthropic.Anthropic,
+) -> None:
+    with budgeted("global=1USD", adapter=AnthropicAdapter) as made:
+        batch = submitted(client, *(request(str(n), "<<input=10 output=1 gap_ms=20>> x") for n in range(5)))
+        held = figures(made)[1]
+        for _ in client.messages.batches.results(batch):
+            break
+        gc.collect()
+        assert made.one
+        assert figures(made)[1] == held
+        list(client.messages.batches.results(batch))
+        assert figures(made) == (5 * (10 * 500 + 2_500), 0)
+
+
+def test_a_batch_whose_requests_came_to_nothing_gives_its_hold_back(client: anthropic.Anthropic) -> None:
+    with budgeted("global=1USD", adapter=AnthropicAdapter) as made:
+        list(client.messages.batches.results(submitted(client, request("a", "<<fault=400>> no"))))
+        assert (figures(made), made.spans) == ((0, 0), [])
+
+
+def test_results_are_metered_once_by_all_processes_that_share_a_store(
+    client: anthropic.Anthropic, tmp_path: Path
+) -> None:
+    said = []
+    for number in range(3):
+        store = SqliteStore(tmp_path / "budgets.sqlite")
+        with budgeted("global=1USD", store, AnthropicAdapter) as made, spanledger.run(id=f"r{number}"):
+            if number == 0:
+                batch = submitted(client, request("a"), request("b"))
+            else:
+                list(client.messages.batches.results(batch))
+            said += made.said
+            spent = figures(made)
+        store.close()
+    (found,) = said
+    assert found[names.SPANLEDGER_RUN_ID] == "r0"
+    assert spent == (round(COST * 1e9), 0)
+
+
+@pytest.mark.parametrize("limit", ["0USD", "0.0001USD", "1calls"])
+def test_a_batch_that_does_not_fit_is_refused_and_one_span_says_so(
+    client: anthropic.Anthropic, provider: Provider, key: str, limit: str
+) -> None:
+    with budgeted(f"global={limit}", adapter=AnthropicAdapter) as made:
+        with pytest.raises(BudgetExceeded):
+            client.messages.batches.create(requests=[request("a"), request("b")])
+        assert made.one.status.status_code.name == "ERROR"
+        assert figures(made) == (0, 0)
+    assert provider.bill(key)["hits"] == 0
+
+
+def test_a_batch_that_the_provider_refuses_holds_nothing(client: anthropic.Anthropic) -> None:
+    with budgeted("global=1USD", adapter=AnthropicAdapter) as made:
+        with pytest.raises(anthropic.BadRequestError):
+            client.messages.batches.create(requests=[])
+        assert figures(made) == (0, 0)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from langchain_openai import ChatOpenAI
 from opentelemetry import context
-from tests.support.budgeted import models
+from tests.support.halting import models
 
 from provider import Provider
 from spanledger.errors import PASSING

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, TypedDict
 
 from langgraph.graph import START, StateGraph
-from tests.support.budgeted import ASK
+from tests.support.halting import ASK
 
 
 class State(TypedDict, total=False):

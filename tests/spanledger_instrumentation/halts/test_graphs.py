@@ -17,7 +17,7 @@ from langgraph.graph import START
 from langgraph.pregel._loop import PregelLoop
 from langgraph.runtime import RunControl, Runtime
 from tests.spanledger_instrumentation.halts.graphs import Nodes, State, empty, fan, row, thread
-from tests.support.budgeted import ASK, Budgeted, budgeted
+from tests.support.halting import ASK, Budgeted, budgeted
 
 import spanledger
 from provider import Provider

@@ -25,7 +25,7 @@ from langgraph.types import RetryPolicy
 from litellm.exceptions import NotFoundError
 from tests.spanledger_instrumentation.halts.graphs import empty
 from tests.spanledger_instrumentation.langchain.structure import collected
-from tests.support.budgeted import ASK, MODEL, budgeted
+from tests.support.halting import ASK, MODEL, budgeted
 
 import spanledger
 from provider import Provider

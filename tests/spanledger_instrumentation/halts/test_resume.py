@@ -16,7 +16,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START
 from langgraph.types import Command, interrupt
 from tests.spanledger_instrumentation.halts.graphs import Nodes, State, empty, row, thread
-from tests.support.budgeted import ASK, Budgeted, budgeted
+from tests.support.halting import ASK, Budgeted, budgeted
 from tests.support.postgres import postgres
 
 import spanledger

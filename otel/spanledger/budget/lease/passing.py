@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
+from spanledger.budget.notes import Notes
 from spanledger.budget.store import Counter, Entry, Figures, Gap, Hold, Lender
 
 
@@ -22,6 +23,11 @@ class Passing(ABC):
     def shared(self) -> bool:
         """As the centre is."""
         return self.centre.shared
+
+    @property
+    def notes(self) -> Notes:
+        """The centre's."""
+        return self.centre.notes
 
     def now(self) -> float:
         """The centre's clock."""

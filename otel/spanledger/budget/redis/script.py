@@ -10,6 +10,8 @@ them. Which window a counter belongs to is part of its name inside the hash of c
     {spanledger}:lapsed     expired holds that nobody has settled
     {spanledger}:ended      holds that are over, by the time they ended
     {spanledger}:audit      a list of changes by hand, halts and repairs; it only grows
+    {spanledger}:notes      a hash: what is remembered beside the counters
+    {spanledger}:noted      its keys, by the time they are forgotten
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 #: In the order in which the script names them.
-KEYS = ("state", "counters", "holds", "due", "lapsed", "ended", "audit")
+KEYS = ("state", "counters", "holds", "due", "lapsed", "ended", "audit", "notes", "noted")
 
 
 class Script(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Any
 
 from spanledger.budget.redis import reading
 from spanledger.budget.redis.address import Address
+from spanledger.budget.redis.notes import RedisNotes
 from spanledger.budget.redis.reading import Answer, number
 from spanledger.budget.redis.server import Server, UnaskedError
 from spanledger.budget.redis.session import Session
@@ -38,6 +39,7 @@ class RedisStore:
 
     def __init__(self, url: str, *, clock: Callable[[], float] | None = None) -> None:
         self._session = Session(Server(Address.of(url)), clock)
+        self.notes = RedisNotes(self._session)
         self._until_tidy = random.randrange(_TIDY_EVERY)
         self._looked_at = "0"
 

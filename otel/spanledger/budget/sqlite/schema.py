@@ -9,7 +9,7 @@ from spanledger.budget.store import StoreError
 #: "spld": who made the file.
 APPLICATION = 0x73706C64
 #: Raised with every change of the tables; a file of a later version is left alone.
-VERSION = 1
+VERSION = 2
 
 # Sums that leave 64 bits become floating point in SQLite; the checks refuse such a change.
 # Of a counter, `base` is what was committed by hand, and by holds that are no longer in the table: base and the holds
@@ -50,24 +50,40 @@ CREATE TABLE audit (
 CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit only grows'); END;
 CREATE TRIGGER audit_is_not_cut BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit only grows'); END;
 """
+#: What version 2 has beside the tables of version 1.
+_NOTES = """
+CREATE TABLE notes (
+  key     TEXT PRIMARY KEY,
+  value   TEXT NOT NULL,
+  expires REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX past ON notes (expires);
+"""
 
 
 def is_ready(connection: sqlite3.Connection) -> bool:
-    """Whether the tables are there; False for an empty file. Raises StoreError for a file that is not for us."""
+    """Whether all tables are there; False where `create` makes those that are not.
+
+    Raises:
+        StoreError: the file is not for us.
+    """
     version, application = _pragma(connection, "user_version"), _pragma(connection, "application_id")
     if (version, application) == (VERSION, APPLICATION):
         return True
     if application == APPLICATION and version > VERSION:
         raise StoreError(f"was made by a later spanledger (version {version}, this one knows {VERSION}): update it")
+    if application == APPLICATION:
+        return False
     if version or application or connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
         raise StoreError("is a database of something else; name another file in SPANLEDGER_STORE")
     return False
 
 
 def create(connection: sqlite3.Connection) -> None:
-    """Make the tables, inside the transaction that is open."""
+    """Make the tables that are missing, inside the transaction that is open."""
+    tables = _NOTES if _pragma(connection, "application_id") == APPLICATION else _TABLES + _NOTES
     statement = ""
-    for line in _TABLES.splitlines(keepends=True):
+    for line in tables.splitlines(keepends=True):
         statement += line
         if sqlite3.complete_statement(statement):
             connection.execute(statement)

@@ -11,6 +11,7 @@ from pathlib import Path
 from spanledger.budget.sqlite import audit, counters, holds, moves
 from spanledger.budget.sqlite.database import Database
 from spanledger.budget.sqlite.holds import Kept
+from spanledger.budget.sqlite.notes import SqliteNotes
 from spanledger.budget.standing import owner
 from spanledger.budget.store import Claim, Counter, Denied, Entry, Figures, Gap, Hold, Settled
 
@@ -32,6 +33,7 @@ class SqliteStore:
         self.path = path
         self._database = Database(path)
         self._clock = clock
+        self.notes = SqliteNotes(self._database, clock)
         self._until_tidy = random.randrange(_TIDY_EVERY)
         self._looked_at = ""
 

@@ -8,7 +8,7 @@
 -- `RUN` is the server process at the other end of the asker's connection, empty where a server does not tell.
 
 local STATE, COUNTERS, HOLDS, DUE = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local LAPSED, ENDED, AUDIT = KEYS[5], KEYS[6], KEYS[7]
+local LAPSED, ENDED, AUDIT, NOTES, NOTED = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local VERSION, REMEMBERED = '1', 100
 
 local ask, RUN = cjson.decode(ARGV[1]), ARGV[2]

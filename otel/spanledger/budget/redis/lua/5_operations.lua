@@ -238,6 +238,48 @@ function operations.forget()
   return ''
 end
 
+-- Notes: what stands under a key, until its time is over. Each writing clears away a few whose time is.
+local function noted(key)
+  local ends = redis.call('ZSCORE', NOTED, key)
+  return ends and tonumber(ends) > now
+end
+
+local function note(key, value)
+  for _, old in ipairs(redis.call('ZRANGEBYSCORE', NOTED, '-inf', stamp(now), 'LIMIT', 0, 2)) do
+    redis.call('ZREM', NOTED, old)
+    redis.call('HDEL', NOTES, old)
+  end
+  redis.call('HSET', NOTES, key, value)
+  redis.call('ZADD', NOTED, stamp(now + ask.ttl), key)
+end
+
+function operations.note()
+  note(ask.key, ask.value)
+  return ''
+end
+
+function operations.peek()
+  return noted(ask.key) and { redis.call('HGET', NOTES, ask.key) } or {}
+end
+
+function operations.take()
+  local found = operations.peek()
+  redis.call('HDEL', NOTES, ask.key)
+  redis.call('ZREM', NOTED, ask.key)
+  return found
+end
+
+function operations.first()
+  local fresh = {}
+  for _, key in ipairs(ask.keys) do
+    if not noted(key) then
+      note(key, '')
+      table.insert(fresh, key)
+    end
+  end
+  return fresh
+end
+
 local answer = enter()
 if not answer then
   for _, id in ipairs(ask.undo) do
