@@ -2,7 +2,7 @@
 UV := scripts/uv
 RUN := $(UV) run --no-sync
 
-.PHONY: help setup demo test check fix generate stack bench
+.PHONY: help setup demo test check fix generate stack bench conformance
 
 help:             ## show this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/'
@@ -23,6 +23,9 @@ check: setup      ## format, lint, layers, types, generated files
 	@$(RUN) lint-imports --no-logo > .lint-imports.log || { cat .lint-imports.log; exit 1; }
 	@$(RUN) mypy
 	@$(RUN) python scripts/generate.py --check
+
+conformance: setup ## recorded answers through the real clients (CORPUS=DIR; without it the hand-made set)
+	@$(RUN) python -m conformance $(if $(CORPUS),--corpus $(CORPUS)) $(ARGS)
 
 fix: setup        ## format and mend what can be mended
 	@$(RUN) ruff format --quiet

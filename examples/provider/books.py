@@ -33,6 +33,8 @@ class Entry:
     response_id: str = ""
     tokens: Tokens | None = None
     """What was billed, at once when the answer was made: who hangs up has spent it. None: nothing."""
+    events: int = 0
+    """How many events of a stream were sent."""
     finished: bool = False
     """Whether the whole answer was sent."""
 

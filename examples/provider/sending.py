@@ -70,6 +70,7 @@ class EventStream(Response):
                 if gone.done():
                     return
                 await send({"type": "http.response.body", "body": frame, "more_body": True})
+                self._entry.events += 1
             self._entry.finished = True
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except BrokenOffError:

@@ -112,17 +112,26 @@ class Calls:
             return None
         return self.lineage.run_of(trace.get_current_span(here).get_span_context().span_id)
 
+    def payer(self, here: context.Context, payer: scope.Scope | None = None) -> scope.Scope:
+        """Who pays for a call that is made in a context, unless a payer is named; always with a run."""
+        payer = payer or scope.current(here)
+        if self.settings.trusts_baggage:
+            payer = payer.over(scope.from_baggage(here))
+        if payer.run is None:
+            payer = scope.with_run(payer, self._run_around(here) or scope.process_run())
+        return payer
+
     def halted(self, here: context.Context) -> Refusal | None:
         """The halt by which every call in a context would be refused; None where there is none, or nobody can tell."""
         guard = self.guard
         if guard is None:
             return None
-        return guard.halted(self.payer(None, here), scope.said(here) if guard.register.reads_baggage else {})
+        return guard.halted(self.payer(here), scope.said(here) if guard.register.reads_baggage else {})
 
     def start(self, request: Request, payer: scope.Scope | None = None) -> Call:
         """Begin a call in the current context: whoever pays there pays for it, unless a payer is named."""
         here = context.get_current()
-        payer = self.payer(payer, here)
+        payer = self.payer(here, payer)
         attributes = start_attributes(request, payer)
         name = f"{request.operation} {request.model}" if request.model else request.operation
         span = self.tracer.start_span(name, here, SpanKind.CLIENT, attributes, request.links or None)
@@ -130,15 +139,6 @@ class Calls:
         call = Call(self, request, span, here, payer)
         call.admission = self.admission(request, payer, here, span)
         return call
-
-    def payer(self, payer: scope.Scope | None, here: context.Context) -> scope.Scope:
-        """Who pays for what is asked in this context, unless a payer is named."""
-        payer = payer or scope.current(here)
-        if self.settings.trusts_baggage:
-            payer = payer.over(scope.from_baggage(here))
-        if payer.run is None:
-            payer = scope.with_run(payer, self._run_around(here) or scope.process_run())
-        return payer
 
     def admission(
         self, request: Request, payer: scope.Scope, here: context.Context, span: trace.Span = trace.INVALID_SPAN

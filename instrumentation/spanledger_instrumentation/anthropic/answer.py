@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from spanledger.messages import Answer
@@ -13,8 +13,9 @@ from spanledger_instrumentation.anthropic import content
 from spanledger_instrumentation.anthropic.request import wants_json
 from spanledger_instrumentation.anthropic.usage import advice, read_usage, tier_of
 from spanledger_instrumentation.clients.answers import ProviderError, finish, valid_json
-from spanledger_instrumentation.clients.estimates import estimated, texts, tokens
+from spanledger_instrumentation.clients.estimates import estimated, texts
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
+from spanledger_instrumentation.clients.tokens import tokenizer
 
 #: Anthropic's reasons to stop, as the conventions name them; others stay what they are.
 _REASONS = {
@@ -26,7 +27,7 @@ _REASONS = {
     "refusal": "content_filter",
 }
 #: Keys of content blocks that say what they are, or that the server wrote; the model has not written their values.
-_LABELS = ("type", "id", "tool_use_id", "signature", "caller", "citations")
+_LABELS = ("type", "id", "tool_use_id", "signature", "data", "caller", "citations", "input")
 
 
 class PlainReader:
@@ -55,7 +56,7 @@ class PlainReader:
         return answer(usage, found, told, self._attributes(found), lambda: self._estimate(found))
 
     def _estimate(self, found: Mapping[str, Any]) -> Usage:
-        return estimated(self._body, tokens(list(texts(list(said(found))))), 0.0, given_up=False)
+        return estimated(self._body, _written(found), 0.0, given_up=False)
 
     def partial(self, elapsed: float) -> Answer:
         """An answer that was never read: the model has worked, but how much is not known."""
@@ -119,8 +120,9 @@ def schema(attributes: Mapping[str, Any], written: str) -> dict[str, bool]:
     return {names.SPANLEDGER_RESPONSE_SCHEMA_VALID: valid_json(written)}
 
 
-def said(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What the model wrote into a message, block by block. Results of the server's tools are no writing of its own."""
-    for block in mappings(found.get("content")):
-        if not str(block.get("type")).endswith("_result"):
-            yield {key: value for key, value in block.items() if key not in _LABELS}
+def _written(found: Mapping[str, Any]) -> int:
+    """Tokens of what the model wrote into a message. Results of the server's tools are no writing of its own."""
+    blocks = [block for block in mappings(found.get("content")) if not str(block.get("type")).endswith("_result")]
+    calls = [json.dumps(block["input"]) for block in blocks if "input" in block]
+    family = tokenizer(found.get("model"))
+    return family.billed(family.written([*texts(blocks, _LABELS), *calls]), len(calls), whole=True)

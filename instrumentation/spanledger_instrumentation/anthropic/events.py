@@ -13,8 +13,9 @@ from spanledger_instrumentation.anthropic.answer import answer, identity, report
 from spanledger_instrumentation.anthropic.request import wants_json
 from spanledger_instrumentation.anthropic.usage import merged, read_usage
 from spanledger_instrumentation.clients.answers import KEPT, payload
-from spanledger_instrumentation.clients.estimates import estimated, tokens
+from spanledger_instrumentation.clients.estimates import estimated
 from spanledger_instrumentation.clients.shapes import mapping, text
+from spanledger_instrumentation.clients.tokens import tokenizer
 
 #: How an event begins that holds nothing but a piece of a content block.
 _DELTA = (
@@ -92,7 +93,7 @@ class MessageEvents:
         told = read_usage(self._usage)
         if told is not None and self.final:
             return told
-        guess = estimated(self._body, tokens(self._pieces()), elapsed, given_up=given_up)
+        guess = self._estimate(elapsed, given_up=given_up)
         return replace(told, output=max(told.output, guess.output), estimated=True) if told else guess
 
     def _answer(self, elapsed: float, *, given_up: bool) -> Answer:
@@ -104,8 +105,10 @@ class MessageEvents:
             attributes |= content.streamed(self._events(), stopped(self._message) or "error")
         return answer(usage, self._message, self._usage, attributes, self._estimate)
 
-    def _estimate(self) -> Usage:
-        return estimated(self._body, tokens(self._pieces()), 0.0, given_up=False)
+    def _estimate(self, elapsed: float = 0.0, *, given_up: bool = False) -> Usage:
+        family = tokenizer(self._message.get("model"))
+        seen = family.billed(family.written([*self._pieces(), *self._tools]), len(self._tools), whole=not given_up)
+        return estimated(self._body, seen, elapsed, given_up=given_up)
 
     def _events(self) -> list[dict[str, Any]]:
         return [found for raw in self._blocks if (found := payload(raw))]

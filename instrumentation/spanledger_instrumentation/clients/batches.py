@@ -83,7 +83,7 @@ class Submission(Exchange):
             wanted = self.wanted(args)
         for model, bounds in wanted.items():
             request = replace(self.request(model), tier=TIER)
-            admission = self._calls.admission(request, self._calls.payer(self._payer, here), here)
+            admission = self._calls.admission(request, self._calls.payer(here, self._payer), here)
             if admission is not None:
                 self._asked.append((request, admission, bounds))
 
@@ -238,7 +238,7 @@ def settled(calls: Calls, batch: str) -> dict[str, str]:
 def release(calls: Calls, request: Request, held: str) -> None:
     """Give back what was held for requests that came to nothing."""
     here = context.get_current()
-    admission = calls.admission(request, calls.payer(None, here), here)
+    admission = calls.admission(request, calls.payer(here), here)
     if admission is not None:
         admission.resume(held)
         admission.attempt_over(billed=False)

@@ -3,44 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from spanledger.usage import Usage
 
-#: Bytes of text in a token: what is generally seen with English and code. Serves estimates only, never bounds.
-BYTES_PER_TOKEN = 4
+#: Bytes of a prompt in a token: prompts may be too long to look at closer. Serves estimates only, never bounds.
+_BYTES_PER_TOKEN = 4
 #: Seconds of generation that were under way when an answer was given up.
 UNDER_WAY_SECONDS = 2.0
 #: No model writes faster than this many tokens a second; short-lived streams would seem to.
 FASTEST = 200.0
 
 
-def texts(value: object) -> Iterator[str]:
-    """Every string in a piece of a body, base64 and links of images left out."""
+def texts(value: object, labels: Container[str] = ()) -> Iterator[str]:
+    """Every string in a piece of a body but base64, links of images, and what stands under one of these labels."""
     if isinstance(value, str):
         if not value.startswith("data:"):
             yield value
     elif isinstance(value, Mapping):
         if value.get("type") != "base64":
-            for item in value.values():
-                yield from texts(item)
+            for key, item in value.items():
+                if key not in labels:
+                    yield from texts(item, labels)
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from texts(item)
-
-
-def tokens(pieces: Sequence[str]) -> int:
-    """Tokens of a text that came in these pieces: one a piece, or by the size of the text if that is more."""
-    size = sum(len(piece.encode("utf-8", "replace")) for piece in pieces)
-    return max(len(pieces), -(-size // BYTES_PER_TOKEN))
+            yield from texts(item, labels)
 
 
 def estimated_input(body: Mapping[str, Any]) -> int:
     """Input tokens of a request whose provider did not tell them."""
     prompt = (body.get(key) for key in ("messages", "input", "prompt", "instructions", "system", "tools"))
     size = sum(len(text.encode("utf-8", "replace")) for text in texts(list(prompt)))
-    return math.ceil(size / BYTES_PER_TOKEN)
+    return math.ceil(size / _BYTES_PER_TOKEN)
 
 
 def estimated(body: Mapping[str, Any], seen: int, elapsed: float, *, given_up: bool) -> Usage:
@@ -52,8 +47,14 @@ def estimated(body: Mapping[str, Any], seen: int, elapsed: float, *, given_up: b
     if given_up:
         output += math.ceil(UNDER_WAY_SECONDS * min(FASTEST, seen / max(elapsed, 0.001)))
     if (limit := cap(body)) is not None:
-        output = min(output, limit)
+        output = min(output, limit * _choices(body))
     return Usage(input=estimated_input(body), output=output, estimated=True)
+
+
+def _choices(body: Mapping[str, Any]) -> int:
+    """How many answers a request asks for; each may be as long as the cap."""
+    value = body.get("n")
+    return value if isinstance(value, int) and value > 1 else 1
 
 
 def cap(body: Mapping[str, Any]) -> int | None:

@@ -15,9 +15,10 @@ from spanledger.messages import Answer
 from spanledger.semconv import names
 from spanledger.usage import Usage
 from spanledger_instrumentation.clients.answers import ProviderError, finish
-from spanledger_instrumentation.clients.estimates import BYTES_PER_TOKEN, estimated, texts
+from spanledger_instrumentation.clients.estimates import estimated, texts
 from spanledger_instrumentation.clients.framing import Cutter, Lines
 from spanledger_instrumentation.clients.shapes import mapping, text
+from spanledger_instrumentation.clients.tokens import tokenizer
 
 #: Reasons to stop in the words of the conventions, by what providers call them, in small letters. Others stay.
 _REASONS = {
@@ -45,8 +46,7 @@ class Seen:
     tier: str | None = None
     reasons: list[str] = field(default_factory=list)
     tools: list[str] = field(default_factory=list)
-    pieces: int = 0
-    size: int = 0
+    written: int = 0
     finished: bool = False
     complete: bool = False
     error: BaseException | None = None
@@ -64,23 +64,22 @@ class Seen:
 
     def say(self, *said: object) -> None:
         """Note what the model wrote: text, or arguments of a tool."""
-        if size := sum(len(piece.encode("utf-8", "replace")) for piece in texts(said)):
-            self.pieces += 1
-            self.size += size
+        self.written += tokenizer(self.model).written(texts(said))
 
     def call(self, tool: object) -> None:
         """Note the name of a tool that the model asks for."""
         if name := text(tool):
             self.tools.append(name)
 
+    @property
+    def tokens(self) -> int:
+        """Output tokens by what was written."""
+        family = tokenizer(self.model)
+        return family.billed(self.written + family.written(self.tools), len(self.tools), whole=self.finished)
+
     def fail(self, reported: object, kind: object) -> None:
         """Note an error that came with a success of HTTP."""
         self.error = ProviderError(reported, str(kind)[:100])
-
-    @property
-    def tokens(self) -> int:
-        """Output tokens by what was written: one a piece, or by its size if that is more."""
-        return max(self.pieces, -(-self.size // BYTES_PER_TOKEN))
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ class Halts:
 
     def _begin(self, loop: Any) -> None:
         run = self._run(loop)
-        payer = self._calls.payer(None, context.get_current() if run is None else run.context)
+        payer = self._calls.payer(context.get_current() if run is None else run.context)
         kept = loop.checkpointer is not None and not loop.is_nested
         paying = payer.run
         if kept and run is not None and paying != payer.named_run and _resumes(loop.input):

@@ -10,8 +10,9 @@ from spanledger.messages import Answer
 from spanledger.semconv import names
 from spanledger.usage import Usage
 from spanledger_instrumentation.clients.answers import ProviderError, finish, valid_json
-from spanledger_instrumentation.clients.estimates import BYTES_PER_TOKEN, estimated, texts
+from spanledger_instrumentation.clients.estimates import estimated, texts
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
+from spanledger_instrumentation.clients.tokens import tokenizer
 from spanledger_instrumentation.openai import content
 from spanledger_instrumentation.openai.bound import one_pass
 from spanledger_instrumentation.openai.request import Api, wants_json
@@ -23,6 +24,8 @@ _decoder = json.JSONDecoder()
 PENDING = ("queued", "in_progress")
 #: Status of a response that came to nothing. If there was anything to pay, its usage says so.
 BROKEN = ("failed", "cancelled")
+#: What the client raises for an error in a stream.
+STREAM_ERROR = "openai.APIError"
 
 
 class PlainReader:
@@ -68,10 +71,11 @@ class PlainReader:
         return self._estimate(found) if one_pass(self._api, self._body) else None
 
     def _estimate(self, found: dict[str, Any]) -> Usage:
-        said = [said_by(choice) for choice in mappings(found.get("choices"))]
-        said += [{k: v for k, v in item.items() if k not in _LABELS} for item in mappings(found.get("output"))]
-        size = sum(len(piece.encode("utf-8", "replace")) for piece in texts(said))
-        return estimated(self._body, -(-size // BYTES_PER_TOKEN), 0.0, given_up=False)
+        pieces = [piece for choice in mappings(found.get("choices")) for piece in written(choice)]
+        pieces += texts(found.get("output"), _LABELS)
+        family = tokenizer(found.get("model"))
+        seen = family.billed(family.written(pieces), _calls(found), whole=True)
+        return estimated(self._body, seen, 0.0, given_up=False)
 
     def partial(self, elapsed: float) -> Answer:
         """An answer that was never read: the model has worked, but how much is not known."""
@@ -118,13 +122,22 @@ def _dimensions(body: bytes) -> int:
 
 
 #: Keys of messages and items that say what they are; the model has not written their values.
-_LABELS = ("role", "type", "id", "status", "call_id")
+_LABELS = frozenset(
+    ("role", "type", "id", "status", "call_id", "annotations", "logprobs", "encrypted_content", "reasoning_details")
+)
 
 
-def said_by(choice: Mapping[str, Any]) -> dict[str, Any]:
+def written(choice: Mapping[str, Any]) -> list[str]:
     """What the model wrote into a choice, or into the delta of one; a legacy completion has only a text."""
     message = mapping(choice.get("message")) or mapping(choice.get("delta"))
-    return {k: v for k, v in message.items() if k not in _LABELS} or {"text": choice.get("text")}
+    return list(texts(message, _LABELS)) or list(texts(choice.get("text")))
+
+
+def _calls(found: Mapping[str, Any]) -> int:
+    """How many tools an answer asks for."""
+    messages = [mapping(choice.get("message")) for choice in mappings(found.get("choices"))]
+    asked = sum(len(list(mappings(message.get("tool_calls")))) for message in messages)
+    return asked + sum("arguments" in item for item in mappings(found.get("output")))
 
 
 def _identity(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Reads OpenAI's streamed answers, event by event, parsing only the few events that say something.
+"""Reads streams of chat and of legacy completions, event by event, parsing only the few events that say something.
 
 A chat stream of hundreds of chunks is parsed two or three times: the chunks that finish a choice or name a tool, and
 the one with the usage. The texts are parsed only where they are needed afterwards: for estimates.
@@ -15,17 +15,16 @@ from spanledger.semconv import names
 from spanledger.stream import Kept, Quiet
 from spanledger.usage import Usage
 from spanledger_instrumentation.clients.answers import KEPT, ProviderError, finish, payload, valid_json
-from spanledger_instrumentation.clients.estimates import estimated, texts, tokens
+from spanledger_instrumentation.clients.estimates import estimated
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
+from spanledger_instrumentation.clients.tokens import tokenizer
 from spanledger_instrumentation.openai import content
-from spanledger_instrumentation.openai.answer import PlainReader, said_by
+from spanledger_instrumentation.openai.answer import STREAM_ERROR, written
 from spanledger_instrumentation.openai.bound import one_pass
 from spanledger_instrumentation.openai.request import wants_json
-from spanledger_instrumentation.openai.units import with_search, with_tools
+from spanledger_instrumentation.openai.units import with_search
 from spanledger_instrumentation.openai.usage import read_usage
 
-#: What the client raises for an error in a stream.
-_STREAM_ERROR = "openai.APIError"
 #: The text in a chunk of chat, whatever the delta calls it, and in one of a legacy completion.
 _TEXT = re.compile(
     rb'(?:"delta": ?\{(?:"role": ?"assistant", ?)?"\w+"|"choices": ?\[\{"text"): ?"(?P<text>(?:[^"\\]|\\.)*)"'
@@ -120,7 +119,7 @@ class ChatEvents:
             if found.get(key):
                 self._head[key] = found[key]
         if found.get("error"):
-            self.error = ProviderError(found["error"], _STREAM_ERROR)
+            self.error = ProviderError(found["error"], STREAM_ERROR)
         choices = found.get("choices")
         for choice in mappings(choices):
             if reason := text(choice.get("finish_reason")):
@@ -157,9 +156,11 @@ class ChatEvents:
         return Answer(usage, model, tier, self._attributes(), None, instead)
 
     def _seen(self) -> int:
-        """Output tokens that were seen: one a chunk with text, or by the size of the text if that is more."""
-        pieces = [piece for event in self._kept.events if (found := payload(event)) for piece in _deltas(found)]
-        return tokens(pieces)
+        """Output tokens that were seen."""
+        documents = [found for event in self._kept.events if (found := payload(event))]
+        family = tokenizer(next((found["model"] for found in documents if found.get("model")), None))
+        pieces = [piece for found in documents for piece in _deltas(found)]
+        return family.billed(family.written(pieces), len(self._tools), whole=bool(self._reasons))
 
     def _attributes(self) -> dict[str, Any]:
         attributes = finish(self._reasons, self._tools)
@@ -185,55 +186,4 @@ _HEAD = {
 
 def _deltas(found: Mapping[str, Any]) -> list[str]:
     """The text that a chunk adds: content, reasoning, refusals, arguments of tools; or a legacy completion's text."""
-    pieces = ["".join(texts(said_by(choice))) for choice in mappings(found.get("choices"))]
-    return [piece for piece in pieces if piece]
-
-
-_FINAL = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
-
-
-class ResponseEvents:
-    """A stream of the Responses API: its last event holds the whole response."""
-
-    edits = False
-
-    def __init__(self, body: Mapping[str, Any], *, capture: bool = False) -> None:
-        self.final = False
-        self.error: BaseException | None = None
-        self._body = body
-        self._plain = PlainReader("responses", body, capture=capture)
-        self._last: dict[str, Any] = {}
-        self._items: list[Any] = []
-        self._deltas = Kept(KEPT)
-
-    def event(self, raw: bytes) -> bytes:
-        """Take in one event; it is passed on as it came."""
-        if b'.delta"' in raw[:200]:
-            self._deltas.add(raw)
-        elif b'"response"' in raw or b'"error"' in raw or b'output_item.done"' in raw[:200]:
-            self._note(payload(raw) or {})
-        return raw
-
-    def _note(self, found: dict[str, Any]) -> None:
-        response = found.get("response")
-        if isinstance(response, dict):
-            self._last = response
-            self.final = found.get("type") in _FINAL
-        elif found.get("type") == "response.output_item.done":
-            self._items.append(found.get("item"))
-        elif found.get("type") == "error" or found.get("error"):
-            self.error = ProviderError(found.get("error") or found, _STREAM_ERROR)
-
-    def answer(self) -> Answer:
-        """What a complete stream said."""
-        if self._last.get("usage") or self.final:
-            return self._plain.parsed(self._last)
-        return self.partial(0.0)
-
-    def partial(self, elapsed: float) -> Answer:
-        """What a stream said that was given up."""
-        said = [d for e in self._deltas.events if (f := payload(e)) and isinstance(d := f.get("delta"), str) and d]
-        known = self._plain.parsed({**self._last, "status": "in_progress"})
-        usage = known.usage or estimated(self._body, tokens(said), elapsed, given_up=True)
-        usage = with_tools(usage, {**self._last, "output": self._items})
-        return Answer(usage, known.model, known.tier, known.attributes)
+    return [piece for choice in mappings(found.get("choices")) for piece in written(choice) if piece]

@@ -18,8 +18,9 @@ from spanledger_instrumentation.clients.whom import whom
 from spanledger_instrumentation.openai import background, content, media
 from spanledger_instrumentation.openai.answer import PlainReader
 from spanledger_instrumentation.openai.bound import CAPS, LEGACY_CAP, bound
-from spanledger_instrumentation.openai.events import ChatEvents, ResponseEvents
+from spanledger_instrumentation.openai.events import ChatEvents
 from spanledger_instrumentation.openai.request import Endpoint, provider, request, wants_json
+from spanledger_instrumentation.openai.response_events import ResponseEvents
 
 _OPTION = re.compile(r"stream_options|include_usage", re.IGNORECASE)
 

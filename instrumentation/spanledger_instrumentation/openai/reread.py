@@ -14,8 +14,8 @@ from spanledger_instrumentation.clients.exchange import Exchange
 from spanledger_instrumentation.clients.whom import whom
 from spanledger_instrumentation.openai import background
 from spanledger_instrumentation.openai.answer import PlainReader
-from spanledger_instrumentation.openai.events import ResponseEvents
 from spanledger_instrumentation.openai.request import Endpoint, provider, request
+from spanledger_instrumentation.openai.response_events import ResponseEvents
 
 
 class Reread(Exchange):

@@ -11,9 +11,10 @@ from spanledger.messages import NOTHING, Answer
 from spanledger.semconv import names
 from spanledger.usage import Usage
 from spanledger_instrumentation.clients.answers import ProviderError, finish
-from spanledger_instrumentation.clients.estimates import estimated, tokens
+from spanledger_instrumentation.clients.estimates import estimated
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
-from spanledger_instrumentation.openai.events import ResponseEvents
+from spanledger_instrumentation.clients.tokens import tokenizer
+from spanledger_instrumentation.openai.response_events import ResponseEvents
 from spanledger_instrumentation.openai.units import turned
 
 #: Bytes of base64 in which a token of speech comes: 50 ms of 16-bit sound at 24 kHz, the format unless told otherwise.
@@ -93,7 +94,7 @@ class RealtimeTurn:
     def partial(self, elapsed: float) -> Answer:
         """What was heard and was under way. What it read is at least the conversation so far."""
         speech = -(-self._audio // _SPEECH)
-        seen = speech + (tokens(self._said) if self._said else 0)
+        seen = speech + tokenizer(None).written(self._said)
         if not seen and not self._before:
             return replace(NOTHING, attributes=self._identity(self._id))
         guess = estimated({}, seen, elapsed, given_up=True)

@@ -23,8 +23,9 @@ from spanledger_instrumentation.openai import bound as openai_bound
 from spanledger_instrumentation.openai import content as openai_content
 from spanledger_instrumentation.openai import request as openai
 from spanledger_instrumentation.openai.answer import PlainReader as OpenAIReader
-from spanledger_instrumentation.openai.events import ChatEvents, ResponseEvents
+from spanledger_instrumentation.openai.events import ChatEvents
 from spanledger_instrumentation.openai.exchange import OpenAIExchange
+from spanledger_instrumentation.openai.response_events import ResponseEvents
 from spanledger_instrumentation.wire.recognise import Asked
 
 _EVENTS = "text/event-stream"

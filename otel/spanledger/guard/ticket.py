@@ -39,9 +39,9 @@ class Ticket:
         self._hold: str | None = None
         self._places: tuple[Place, ...] = ()
         self._claims: tuple[Claim, ...] = ()
+        self._asked_for = False
         #: How the attempt waited for its hold; None where it did not have to.
         self.waiting: Waiting | None = None
-        self._asked_for = False
         #: What budgets that count money were charged for all attempts so far, in nano-USD.
         self.charged = 0
 
@@ -135,7 +135,8 @@ class Ticket:
                 hope = yield from waiting.until_room(place, claim, denied)
                 last = claim if hope else waiting.last(place, claim)
                 if hope or last != claim:
-                    denied = self._reserve(places, (*claims[: denied.index], last, *claims[denied.index + 1 :]), store)
+                    asked = (*claims[: denied.index], last, *claims[denied.index + 1 :])
+                    denied = self._reserve(places, asked, store)
                 if not hope:
                     break
         finally:

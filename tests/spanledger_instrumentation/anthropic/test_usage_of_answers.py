@@ -87,7 +87,7 @@ def test_an_answer_without_usage_is_estimated_and_says_so(metered: Telemetry) ->
     ask(message(usage=None))
     found = metered.attributes
     assert found[names.SPANLEDGER_USAGE_ESTIMATED] is True
-    assert (found[names.GEN_AI_USAGE_INPUT_TOKENS], found[names.GEN_AI_USAGE_OUTPUT_TOKENS]) == (11, 2)
+    assert (found[names.GEN_AI_USAGE_INPUT_TOKENS], found[names.GEN_AI_USAGE_OUTPUT_TOKENS]) == (11, 4)
 
 
 def test_an_image_is_not_counted_as_text(metered: Telemetry) -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from spanledger.usage import NO_UNITS, Units, Usage
 from spanledger_instrumentation.openai import units
 from spanledger_instrumentation.openai.answer import PlainReader
-from spanledger_instrumentation.openai.events import ChatEvents, ResponseEvents
+from spanledger_instrumentation.openai.events import ChatEvents
+from spanledger_instrumentation.openai.response_events import ResponseEvents
 
 TOKENS = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
 SEARCH = {"type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "a"}}
