@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib.metadata
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Any, ClassVar, Literal
 
 import wrapt
 
 from spanledger.call import Calls
-from spanledger.errors import contained, log
+from spanledger.errors import BudgetExceeded, contained, failed, log
 from spanledger_instrumentation.wrapped import Wrapped
 
 State = Literal["waiting", "patched", "missing"]
@@ -28,6 +29,29 @@ class PatchPoint:
     state: State = "waiting"
 
 
+class Understanding(AbstractContextManager[None]):
+    """A block in which a request is understood. A failure of ours there is contained, as all are.
+
+    But a call that is not understood is not held either: under a hard budget it is refused instead of being let go.
+    """
+
+    def __init__(self, calls: Calls, library: str) -> None:
+        self._calls = calls
+        self._library = library
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception) or isinstance(error, BudgetExceeded):
+            return False
+        failed(self._library, error)
+        self._calls.unmetered(f"the request cannot be understood: {error!r}")
+        return True
+
+
 class Adapter:
     """Base of the adapters. A subclass names its `library` and, in `install`, its patch points and import hooks."""
 
@@ -37,6 +61,7 @@ class Adapter:
     def __init__(self, calls: Calls) -> None:
         self.calls = calls
         self.points: list[PatchPoint] = []
+        self.understanding = Understanding(calls, self.library)
         self._undo: list[Callable[[], None]] = []
         self._epoch = 0
 

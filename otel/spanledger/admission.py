@@ -27,15 +27,15 @@ class Admission:
         self._ticket = ticket
         self._span = span
 
-    def cut(self, bound: Bound) -> Cut:
-        """What to change in the request so that it fits.
+    def cut(self, bound: Bound, *, fixed: bool = False) -> Cut:
+        """What to change in the request so that it fits; `fixed`: the model cannot be.
 
         Raises:
             Refused: a budget wants a cap of the app's own.
         """
         asked = self._ticket.asked.model
         try:
-            cut = self._ticket.cut(bound)
+            cut = self._ticket.cut(bound, fixed=fixed)
         except Refused as refused:
             self._tell(refused.refusal)
             raise

@@ -83,15 +83,15 @@ class Calls:
         if self.guard is not None:
             self.guard.close()
 
-    def unmetered(self, library: str) -> None:
-        """A call is about to leave that cannot be metered, because a patch point of its client is missing.
+    def unmetered(self, why: str) -> None:
+        """A call is about to leave that cannot be metered; `why` says it in a sentence.
 
         Raises:
             BudgetExceeded: there is a hard budget, so it must not leave.
         """
-        if self.guard is not None and self.guard.hard:
-            detail = f"this version of {library} lacks a patch point, see spanledger doctor"
-            raise exceeded(Refusal(self.guard.hard[0].name, "misconfigured", detail=detail))
+        if self.guard is not None and (name := self.guard.closed) is not None:
+            refusal = Refusal(name, "misconfigured", detail=self.guard.problem or why)
+            raise exceeded(self.guard.refused(refusal).refusal)
 
     def unbounded(self, what: str) -> None:
         """Something is about to be asked for that costs money and is not metered.
@@ -101,6 +101,8 @@ class Calls:
         """
         if self.guard is None:
             return
+        if self.guard.problem is not None:
+            self.unmetered(what)
         closed = next((budget for budget in self.guard.hard if budget.unbounded == "refuse"), None)
         if closed is not None:
             detail = f"{what}; it goes, uncounted, under unbounded: window"
@@ -242,6 +244,9 @@ class Call:
             self._settle(answer, error)
         except Exception as failure:  # noqa: BLE001  contained, without the cost of a context for every call
             failed("call", failure)
+            if self.admission is not None:
+                with contained("call"):
+                    self.admission.settle(None, None)  # what was held, unless it is settled already
         with contained("call"):
             self.span.end()
 

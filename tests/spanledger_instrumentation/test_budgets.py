@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter as Failures
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -98,6 +99,15 @@ def test_a_request_without_a_cap_is_sent_with_one_that_fits(
     assert "max_completion_tokens" not in bodies[2]
 
 
+def test_a_cap_that_caps_nothing_is_replaced(client: openai.OpenAI, provider: Provider, key: str) -> None:
+    with budgeted("global=0.01USD") as made:
+        client.chat.completions.create(model=MODEL, messages=said(), max_tokens=-1)
+        cap = made.attributes[names.SPANLEDGER_BUDGET_OUTPUT_CAP]
+    (entry,) = provider.log(key)
+    assert entry["body"]["max_tokens"] == cap
+    assert "max_completion_tokens" not in entry["body"]
+
+
 def test_without_a_hard_budget_no_request_is_changed(client: openai.OpenAI, provider: Provider, key: str) -> None:
     with budgeted("global=0.01USD,action=warn"):
         client.chat.completions.create(model=MODEL, messages=said())
@@ -141,6 +151,21 @@ def test_a_connection_that_was_never_made_costs_nothing() -> None:
         with pytest.raises(openai.APIConnectionError):
             nowhere.chat.completions.create(model=MODEL, messages=said(), max_tokens=9)
         assert books(made) == Figures()
+
+
+def test_a_fallback_that_times_out_is_charged_although_the_first_choice_was_never_reached(
+    provider: Provider, key: str
+) -> None:
+    first = openai.OpenAI(base_url="http://127.0.0.1:9/v1", api_key="k", max_retries=0)
+    second = openai.OpenAI(base_url=provider.base_url, api_key=key, max_retries=0, timeout=0.3)
+    asked: dict[str, Any] = {"model": MODEL, "messages": said("<<delay_ms=1500>> Hi"), "max_tokens": 1_000}
+    with budgeted("global=1USD") as made:
+        try:
+            first.chat.completions.create(**asked)
+        except openai.APIConnectionError:
+            with pytest.raises(openai.APITimeoutError):
+                second.chat.completions.create(**asked)
+        assert books(made).committed >= 600_000
 
 
 def test_attempts_that_time_out_are_charged_and_the_one_that_does_not_fit_stays(provider: Provider, key: str) -> None:
@@ -283,6 +308,57 @@ def test_a_request_on_the_wire_without_a_cap_gets_one(way: Way, provider: Provid
         "max_completion_tokens": cap,
         "stream_options": {"include_usage": True},
     }
+
+
+def test_a_cap_of_null_on_the_wire_is_replaced(way: Way, provider: Provider, key: str) -> None:
+    headers = {**JSON, "authorization": f"Bearer {key}"}
+    uncapped = {"model": MODEL, "messages": said(f"{USAGE} Hi"), "max_completion_tokens": None}
+    with budgeted("global=0.01USD") as made:
+        way.ask(f"{provider.base_url}/chat/completions", written(uncapped), headers)
+        cap = made.attributes[names.SPANLEDGER_BUDGET_OUTPUT_CAP]
+    (entry,) = provider.log(key)
+    assert entry["body"]["max_completion_tokens"] == cap
+
+
+def test_a_request_on_the_wire_asks_the_cheaper_model(way: Way, provider: Provider, key: str, tmp_path: Any) -> None:
+    path = tmp_path / "budgets.yaml"
+    path.write_text(f"budgets:\n  - {{limit: 0.0005USD, action: downgrade, downgrade_to: {MODEL}}}\n")
+    headers = {**JSON, "authorization": f"Bearer {key}"}
+    dear = {"model": "gpt-4o", "messages": said(f"{USAGE} Hi"), "max_tokens": 100}
+    with budgeted(str(path)) as made:
+        way.ask(f"{provider.base_url}/chat/completions", written(dear), headers)
+        assert books(made).committed == round(COST * NANO)
+    (entry,) = provider.log(key)
+    assert entry["body"] == {**dear, "model": MODEL}
+
+
+@pytest.mark.parametrize("odd", ["1e999", "-1e999", "NaN"])
+def test_a_number_that_is_none_does_not_let_a_request_out(way: Way, provider: Provider, key: str, odd: str) -> None:
+    headers = {**JSON, "authorization": f"Bearer {key}"}
+    body = written(CHAT).rstrip(b"}\n ") + f', "seed": {odd}, "max_tokens": {odd}}}'.encode()
+    with budgeted("global=0USD"), pytest.raises(BudgetExceeded):
+        way.ask(f"{provider.base_url}/chat/completions", body, headers)
+    assert provider.log(key) == []
+
+
+class Unreadable(dict[str, Any]):
+    """JSON to those who write it, and a failure to those who look something up in it."""
+
+    def get(self, *_: Any) -> Any:
+        raise RuntimeError("unreadable")
+
+
+def test_a_request_that_we_fail_to_understand_is_refused_under_a_hard_budget(
+    client: openai.OpenAI, provider: Provider, key: str, failures: Failures[tuple[str, str]]
+) -> None:
+    odd: dict[str, Any] = {"response_format": Unreadable(type="text")}
+    with budgeted("global=1USD"), pytest.raises(BudgetExceeded, match="cannot be understood") as refused:
+        client.chat.completions.create(model=MODEL, messages=said(), extra_body=odd)
+    assert refused.value.kind == "misconfigured"
+    with budgeted("global=1USD,action=warn"):
+        client.chat.completions.create(model=MODEL, messages=said(), extra_body=odd)
+    assert len(provider.log(key)) == 1
+    assert set(failures) == {("openai", "RuntimeError")}
 
 
 def test_below_a_door_the_refusal_of_a_client_passes_what_retries_and_its_span_says_the_same(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from spanledger.errors import contained
 from spanledger_instrumentation.anthropic.batches import Results, Submission
 from spanledger_instrumentation.anthropic.exchange import MessageExchange
 from spanledger_instrumentation.anthropic.request import endpoint
@@ -34,7 +33,7 @@ class AnthropicAdapter(ClientAdapter):
         return self._exchange(client, args, args[0]) if args else None
 
     def _exchange(self, client: Any, args: tuple[Any, ...], options: Any) -> Exchange | None:
-        with contained("anthropic"):
+        with self.understanding:
             found = endpoint(options.method, str(options.url))
             if found is None:
                 return None

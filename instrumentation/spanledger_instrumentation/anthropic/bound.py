@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from spanledger.bound import Bound
-from spanledger_instrumentation.clients.shapes import mapping, mappings
+from spanledger_instrumentation.clients.shapes import at_most, mapping, mappings, natural
 
 #: Tokens of the prompt that the provider writes itself where there are tools (docs.claude.com, "Tool use", pricing: up
 #: to 735 for computer use).
@@ -21,11 +21,10 @@ def bound(body: Mapping[str, Any], bytes_sent: int | None) -> Bound:
     """The worst case of a request whose body has so many bytes."""
     unseen = any(kind in _UNSEEN for kind in _kinds(body.get("messages")))
     tools = list(mappings(body.get("tools")))
-    most = body.get("max_tokens")
     size = None if unseen or bytes_sent is None else bytes_sent + (_TOOL_PROMPT if tools else 0)
     return Bound(
         size=size,
-        output=most if isinstance(most, int) else None,
+        output=natural(body.get("max_tokens")),
         passes=None if body.get("mcp_servers") else _passes(tools),
         text_only=not unseen,
     )
@@ -46,18 +45,18 @@ def _passes(tools: list[Mapping[str, Any]]) -> int | None:
         kind = tool.get("type")
         if not isinstance(kind, str) or kind.startswith(_OWN_TOOLS):
             continue
-        uses = tool.get("max_uses")
-        if not isinstance(uses, int):
+        uses = at_most(tool.get("max_uses"))
+        if uses is None:
             return None
         passes += uses
     return passes
 
 
 def with_model(options: Any, model: str) -> Any:
-    """A copy of the options of a request that asks another model; those whose path names the model stay as they are."""
-    body = mapping(options.json_data)
-    if "model" not in body:
-        return options
+    """A copy of the options of a request that asks another model, wherever it names one."""
     copy = options.model_copy()
-    copy.json_data = {**body, "model": model}
+    for field in ("json_data", "extra_json"):
+        body = mapping(getattr(copy, field))
+        if "model" in body:
+            setattr(copy, field, {**body, "model": model})
     return copy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ def _attributes(body: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, name, kind in _NUMBERS:
         value = body.get(key)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
             found[name] = kind(value)
     stop = body.get("stop_sequences")
     if isinstance(stop, (list, tuple)) and stop:

@@ -67,7 +67,7 @@ class ClientAdapter(Adapter):
         """As `exchange`. A request that is not metered hides the one in whose midst it is made."""
         for point in self.points:
             if point.state == "missing" and point.required:
-                self.calls.unmetered(self.library)
+                self.calls.unmetered(f"this version of {self.library} lacks a patch point, see spanledger doctor")
                 return None  # told when the client was imported; half a call would be worse than none
         return self.exchange(client, args) or (Exchange(args) if CURRENT.get() is not None else None)
 

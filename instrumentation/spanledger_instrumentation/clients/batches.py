@@ -25,7 +25,8 @@ from spanledger.later import resumed
 from spanledger.messages import Answer, Request
 from spanledger.pending import LIVES, Pending
 from spanledger.semconv import names
-from spanledger.stream import Tap, tap_response
+from spanledger.stream import Tap
+from spanledger.tapping import tap_response
 from spanledger.usage import Usage
 from spanledger_instrumentation.clients.billing import billed, billed_status
 from spanledger_instrumentation.clients.bodies import Untimed, show

@@ -17,10 +17,14 @@ _GIVEN_UP = frozenset({408, 499})
 _NO_WORK = frozenset({500, 501, 503, 505, 529})
 
 
-def billed(error: BaseException) -> bool:
-    """Whether a request may have been billed that ended with this error."""
+def billed(error: BaseException, before: BaseException | None = None) -> bool:
+    """Whether a request may have been billed that ended with this error.
+
+    `before` is the error that the app was handling when the request was made, such as that of its first attempt: it is
+    in the context of every later one, and says nothing of this request.
+    """
     seen: BaseException | None = error
-    while seen is not None:
+    while seen is not None and seen is not before:
         if type(seen).__name__ in _NEVER_SENT:
             return False
         seen = seen.__cause__ or seen.__context__

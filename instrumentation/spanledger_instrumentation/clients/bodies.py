@@ -7,7 +7,8 @@ from typing import Any
 
 from spanledger.call import Calls
 from spanledger.messages import NOTHING, Answer
-from spanledger.stream import Ends, Tap, tap_response
+from spanledger.stream import Ends, Tap
+from spanledger.tapping import tap_response
 
 
 class Untimed:

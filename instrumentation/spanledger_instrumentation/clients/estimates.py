@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from spanledger.usage import Usage
+from spanledger_instrumentation.clients.shapes import natural
 
 #: Bytes of a prompt in a token: prompts may be too long to look at closer. Serves estimates only, never bounds.
 _BYTES_PER_TOKEN = 4
@@ -51,16 +52,19 @@ def estimated(body: Mapping[str, Any], seen: int, elapsed: float, *, given_up: b
     return Usage(input=estimated_input(body), output=output, estimated=True)
 
 
+#: Fields that cap the output, in whatever API.
+_CAPS = ("max_completion_tokens", "max_tokens", "max_output_tokens", "max_tokens_to_sample")
+
+
 def _choices(body: Mapping[str, Any]) -> int:
     """How many answers a request asks for; each may be as long as the cap."""
     value = body.get("n")
     return value if isinstance(value, int) and value > 1 else 1
 
 
-def cap(body: Mapping[str, Any]) -> int | None:
-    """The request's cap on output tokens."""
-    for key in ("max_completion_tokens", "max_tokens", "max_output_tokens", "max_tokens_to_sample"):
-        value = body.get(key)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-    return None
+def cap(body: Mapping[str, Any], fields: Sequence[str] = _CAPS) -> int | None:
+    """The request's cap on output tokens; of several the largest, because nobody knows which of them the server obeys.
+
+    What is no number above 0 caps nothing: to servers of one's own -1 means as much as there is room for.
+    """
+    return max((found for field in fields if (found := natural(body.get(field))) is not None), default=None)

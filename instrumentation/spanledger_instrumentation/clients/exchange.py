@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import replace
@@ -14,7 +15,8 @@ from spanledger.call import Call, Calls
 from spanledger.errors import Refused, contained, type_name
 from spanledger.messages import NOTHING, Answer, Request
 from spanledger.semconv import names
-from spanledger.stream import BodyReader, BodyTap, Tap, tap_response
+from spanledger.stream import BodyReader, BodyTap, Tap
+from spanledger.tapping import tap_response
 from spanledger_instrumentation.clients.answers import ProviderError
 from spanledger_instrumentation.clients.billing import billed, billed_status
 from spanledger_instrumentation.clients.limits import RateLimits
@@ -100,6 +102,8 @@ class Metered(Exchange):
         self._attempts = 0
         self._failure: tuple[str, int | None] | None = None
         self._handed_over = False
+        #: What the app, or its client, was handling when the attempt was made.
+        self._handled: BaseException | None = None
 
     def prompt(self, body: Mapping[str, Any]) -> dict[str, str]:
         """What was asked, as attributes."""
@@ -130,7 +134,7 @@ class Metered(Exchange):
         admission = self.call.admission
         if admission is None:
             return
-        cut = admission.cut(self._bound(None))
+        cut = admission.cut(self._bound(None), fixed="model" not in self.body)
         if cut.model is not None:
             self.call.ask_instead(cut.model)
         if cut != UNCUT:
@@ -190,6 +194,7 @@ class Metered(Exchange):
     def attempt_begins(self, args: tuple[Any, ...]) -> None:  # noqa: ARG002  subclasses read the request as it is sent
         """An HTTP attempt; that the one before it failed is told now that another follows."""
         self._attempts += 1
+        self._handled = sys.exception()
         if self._failure is not None:
             self.call.attempt_failed(self._attempts - 1, *self._failure)
             self._failure = None
@@ -198,7 +203,7 @@ class Metered(Exchange):
         """The attempt got no answer."""
         self._failure = (type_name(error), None)
         if self.call.admission is not None:
-            self.call.admission.attempt_over(billed=billed(error))
+            self.call.admission.attempt_over(billed=billed(error, self._handled))
 
     def attempt_answered(self, response: Any, *, streamed: bool) -> None:
         """The head of an answer is here, and its body too unless it is streamed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,8 +20,20 @@ def mapping(value: object) -> Mapping[str, Any]:
 
 
 def mappings(value: object) -> Iterable[Mapping[str, Any]]:
-    """The objects in a list."""
-    return (item for item in value if isinstance(item, Mapping)) if isinstance(value, list) else ()
+    """The objects in a list; clients take tuples, too."""
+    return (item for item in value if isinstance(item, Mapping)) if isinstance(value, (list, tuple)) else ()
+
+
+def natural(value: object) -> int | None:
+    """A whole number above 0, however JSON spells it; None for anything else, such as the -1 that means no limit."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+        return None
+    return math.ceil(value)
+
+
+def at_most(value: object) -> int | None:
+    """How often something may happen; None where nobody said so."""
+    return 0 if value == 0 and not isinstance(value, bool) else natural(value)
 
 
 def whole(value: object) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from spanledger.bound import Bound
+from spanledger_instrumentation.clients.shapes import natural
 from spanledger_instrumentation.dialects.reading import Dialect
 
 #: Fields that stand for more than their bytes: files, pictures and sounds, here or elsewhere.
@@ -33,7 +34,7 @@ def bound(dialect: Dialect, operation: str, body: Mapping[str, Any], sent: int |
     cap = dialect.asked(body).get("max_tokens")
     return Bound(
         size=size,
-        output=cap if type(cap) is int else None,
+        output=natural(cap),
         choices=max((value for name, value in _numbers(body) if name in _CHOICES), default=1),
         passes=None if keys & _SERVED else 1,
         text_only=not unseen,

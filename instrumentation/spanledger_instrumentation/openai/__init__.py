@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from spanledger.call import Calls
-from spanledger.errors import contained
 from spanledger_instrumentation.clients.adapter import ClientAdapter
 from spanledger_instrumentation.clients.exchange import Exchange
 from spanledger_instrumentation.openai import background, sockets, unmetered
@@ -39,7 +38,7 @@ class OpenAIAdapter(ClientAdapter):
 
     def exchange(self, client: Any, args: tuple[Any, ...]) -> Exchange | None:
         """The exchange for a request of the client, None if it asks no model to work or cannot be understood."""
-        with contained("openai"):
+        with self.understanding:
             method, url = args[1].method, str(args[1].url)
             unmetered.refuse(self.calls, client, method, url)
             found = endpoint(method, url)

@@ -17,7 +17,7 @@ from spanledger_instrumentation.clients.shapes import mapping, mappings
 from spanledger_instrumentation.clients.whom import whom
 from spanledger_instrumentation.openai import background, content, media
 from spanledger_instrumentation.openai.answer import PlainReader
-from spanledger_instrumentation.openai.bound import CAPS, LEGACY_CAP, bound
+from spanledger_instrumentation.openai.bound import LEGACY_CAP, bound, cap_field
 from spanledger_instrumentation.openai.events import ChatEvents
 from spanledger_instrumentation.openai.request import Endpoint, provider, request, wants_json
 from spanledger_instrumentation.openai.response_events import ResponseEvents
@@ -101,9 +101,10 @@ class OpenAIExchange(Metered):
         wanted: dict[str, Any] = {}
         if cut.model is not None:
             wanted["model"] = cut.model
-        if cut.output is not None and self._endpoint.api in CAPS:
+        field = cap_field(self._endpoint.api, self.call.request.provider, self.body)
+        if cut.output is not None and field is not None:
             legacy = self._endpoint.api == "completions"
-            wanted[CAPS[self._endpoint.api]] = min(cut.output, LEGACY_CAP) if legacy else cut.output
+            wanted[field] = min(cut.output, LEGACY_CAP) if legacy else cut.output
         self.body.update(wanted)
         self.args, self._given = (_with(args, wanted) for args in (self.args, self._given))
 

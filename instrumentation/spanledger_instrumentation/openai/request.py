@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -133,7 +134,7 @@ def _attributes(api: Api, body: Mapping[str, Any]) -> dict[str, Any]:
         found[names.OPENAI_API_TYPE] = "responses" if api == "responses" else "chat_completions"
     for key, name, kind in _NUMBERS:
         value = body.get(key)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
             found[name] = kind(value)
     n = body.get("n")
     if isinstance(n, int) and n != 1:

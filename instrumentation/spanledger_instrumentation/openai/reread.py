@@ -9,7 +9,8 @@ from spanledger.call import Calls
 from spanledger.later import resumed
 from spanledger.messages import Answer
 from spanledger.semconv import names
-from spanledger.stream import BodyTap, EventTap, tap_response
+from spanledger.stream import BodyTap, EventTap
+from spanledger.tapping import tap_response
 from spanledger_instrumentation.clients.exchange import Exchange
 from spanledger_instrumentation.clients.whom import whom
 from spanledger_instrumentation.openai import background

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import TracebackType
@@ -52,11 +53,13 @@ class Exchange:
         self._reading = reading
         self._sent = sent
         self._may_alter = may_alter
-        self._cap: dict[str, int] = {}
+        #: What budgets put into the body: a cap, another model.
+        self._put: dict[str, Any] = {}
+        self._output: int | None = None
         self._handed_over = False
 
     def prepare(self) -> None:
-        """Let the budgets put a cap on the output, where they want one and it can be put into the body.
+        """Let the budgets put a cap, or a cheaper model, where they want it and it can be put into the body.
 
         Raises:
             BudgetExceeded: A budget wants a cap of the app's own. `Refused` below a door.
@@ -65,11 +68,15 @@ class Exchange:
         if admission is None or field is None or not self._may_alter:
             return
         try:
-            cut = admission.cut(self._bound())
+            cut = admission.cut(self._bound(), fixed="model" not in self._reading.asked.body)
         except Refused as refused:
             self._refused(refused.refusal)
+        self._output = cut.output
         if cut.output is not None:
-            self._cap = {field: cut.output}
+            self._put[field] = cut.output
+        if cut.model is not None:
+            self.call.ask_instead(cut.model)
+            self._put["model"] = cut.model
 
     def admission(self) -> Iterator[float]:
         """Leave from the budgets for an attempt; yields seconds to sleep while it is not given and there is hope.
@@ -93,13 +100,13 @@ class Exchange:
         """The worst case; where we fail to read it, one that only limits of the model bound."""
         with contained("wire"):
             found = self._reading.bound(self._sent)
-            return replace(found, output=next(iter(self._cap.values()))) if self._cap else found
+            return found if self._output is None else replace(found, output=self._output)
         return Bound(None, None, passes=None)
 
     @property
     def alters(self) -> bool:
         """Whether the request is sent with another body than the app's."""
-        return self.asks or bool(self._cap)
+        return self.asks or bool(self._put)
 
     def _attempt_over(self, *, may_be_billed: bool) -> None:
         if self.call.admission is not None:
@@ -130,6 +137,7 @@ class Exchange:
 
     def __enter__(self) -> Exchange:
         self._active = self.call.active()
+        self._handled = sys.exception()
         return self
 
     def __exit__(
@@ -137,7 +145,7 @@ class Exchange:
     ) -> None:
         self._active.release()
         if error is not None and not self._handed_over:
-            self._attempt_over(may_be_billed=billed(error))
+            self._attempt_over(may_be_billed=billed(error, self._handled))
         if isinstance(error, Exception):
             self.call.fail(error)
         elif error is not None:
@@ -146,17 +154,17 @@ class Exchange:
             self.call.succeed(NOTHING)
 
     def asking(self, body: bytes | str) -> bytes:
-        """The body with what is added to it; all else stays byte for byte where the app gave no stream options."""
+        """The body with what is added to it; all else stays byte for byte where the app gave none of it itself."""
         raw = body.encode() if isinstance(body, str) else body
         said = self._reading.asked.body
-        if self.asks and "stream_options" in said:
-            return json.dumps({**with_usage(said), **self._cap}).encode()
-        added = {**(_OPTIONS if self.asks else {}), **self._cap}
+        added = {**(_OPTIONS if self.asks else {}), **self._put}
+        if not added.keys().isdisjoint(said):  # of two fields of one name servers take the last
+            return json.dumps(self.altered(said)).encode()
         return json.dumps(added, separators=(",", ":")).encode()[:-1] + b"," + raw.lstrip()[1:]
 
     def altered(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The same for a body that is yet to be written as JSON."""
-        return {**(with_usage(body) if self.asks else body), **self._cap}
+        return {**(with_usage(body) if self.asks else body), **self._put}
 
     def may_reject(self, status: int) -> bool:
         """Whether an answer may be about the option that we added, so that its body is to be looked at."""

@@ -8,7 +8,8 @@ from typing import NoReturn
 from opentelemetry import trace
 
 from spanledger.call import Calls, claimed
-from spanledger.errors import BudgetExceeded, Refusal, contained, log
+from spanledger.errors import BudgetExceeded, Refusal, log
+from spanledger_instrumentation.adapter import Understanding
 from spanledger_instrumentation.clients.sizes import sent
 from spanledger_instrumentation.refusal import refuse
 from spanledger_instrumentation.wire.exchange import Exchange
@@ -33,6 +34,7 @@ class Gate:
         self.calls = calls
         self._hosts = Hosts(calls.settings.wire_hosts or ())
         self._mode = calls.settings.wire
+        self._understanding = Understanding(calls, "wire")
         self._warned: set[str] = set()
         #: Hosts and ports whose server refuses `stream_options.include_usage`.
         self._without_usage: set[tuple[str, int | None]] = set()
@@ -40,7 +42,7 @@ class Gate:
     @staticmethod
     def route(method: str, url: str) -> Route | None:
         """What a request may ask a model for, by its method and URL or path; None of all traffic that is not ours."""
-        if method not in ("POST", "post"):
+        if method.upper() != "POST":
             return None
         found = route(url)
         return None if found is None or claimed() else found
@@ -53,7 +55,7 @@ class Gate:
         Raises:
             BudgetExceeded: Calls that no SDK adapter has claimed are refused. Nothing was sent.
         """
-        with contained("wire"):
+        with self._understanding:
             asked = recognise(found, host, port, body, self._hosts, called_around(trace.get_current_span()))
             if asked is None:
                 return None

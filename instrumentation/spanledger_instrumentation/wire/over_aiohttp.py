@@ -40,7 +40,7 @@ class AiohttpWire(Adapter):
         return wrapped(*args, **kwargs)
 
     def _begin(self, session: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Exchange | None:
-        with contained("wire"):
+        with self.understanding:
             found = Gate.route(args[0], str(args[1]))
             if found is None:
                 return None

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
 from spanledger.errors import contained
-from spanledger.stream import tap_response
+from spanledger.tapping import tap_response
 from spanledger_instrumentation.adapter import Adapter
 from spanledger_instrumentation.waiting import wait, wait_async
 from spanledger_instrumentation.wire.exchange import Exchange
@@ -42,7 +42,7 @@ class HttpxWire(Adapter):
         return None if found is None else (found, request)
 
     def _begin(self, client: Any, found: Route, request: Any) -> Exchange | None:
-        with contained("wire"):
+        with self.understanding:
             url = request.url
             if type(client._transport_for_url(url)).__name__ in _OF_THIS_PROCESS:  # noqa: SLF001  no public way
                 return None

@@ -39,7 +39,7 @@ class RequestsWire(Adapter):
         self.wrap("requests.sessions", "Session.send", self._send)
 
     def _begin(self, request: Any) -> Exchange | None:
-        with contained("wire"):
+        with self.understanding:
             found: Route | None = Gate.route(request.method, request.url)
             if found is None:
                 return None

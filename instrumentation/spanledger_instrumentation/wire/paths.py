@@ -101,7 +101,7 @@ _ENDINGS = (
 
 def route(url: str) -> Route | None:
     """What a URL, or its path, asks a model for; None if it asks none."""
-    path = url.partition("?")[0]
+    path = url.partition("?")[0].rstrip("/")
     return _route(path) if path.endswith(_ENDINGS) else None
 
 

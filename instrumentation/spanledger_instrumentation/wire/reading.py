@@ -129,7 +129,7 @@ class OpenAI(Reading):
     @property
     def cap_field(self) -> str | None:
         """As the client's own adapter has it."""
-        return openai_bound.CAPS.get(self._api)
+        return openai_bound.cap_field(self._api, self.asked.provider, self.asked.body)
 
     def plain(self, head: Head | None = None) -> BodyReader:  # noqa: ARG002  its headers tell nothing
         """As the client's own adapter has it."""

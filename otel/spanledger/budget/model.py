@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
@@ -18,6 +19,21 @@ Uncapped = Literal["inject", "refuse", "model_max"]
 DIMENSIONS = ("service", "tenant", "user", "session", "run", "stage", "model", "key", "agent")
 BAGGAGE = "baggage."
 NANO = 1_000_000_000
+
+
+#: Characters of a value that are kept; users may be named by whole tokens.
+LONGEST = 256
+
+
+def plain(value: str) -> str:
+    """A value as counters are named: short, and of characters that every store and terminal takes.
+
+    Any other is told by its beginning and a digest, so that no two of them become one.
+    """
+    if len(value) <= LONGEST and value.isprintable():
+        return value
+    shown = "".join(character if character.isprintable() else "?" for character in value[:64])
+    return f"{shown}~{hashlib.sha256(value.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +58,7 @@ class Subject:
             found = self.baggage.get(dimension.removeprefix(BAGGAGE))
         else:
             found = getattr(self.payer, dimension)
-        return str(found) if found else UNATTRIBUTED
+        return plain(str(found)) if found else UNATTRIBUTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +107,14 @@ class Budget:
 
     def applies(self, subject: Subject) -> bool:
         """Whether a call counts here at all."""
-        return all(subject.value(dimension) == wanted for dimension, wanted in self.only)
+        return all(subject.value(dimension) == plain(wanted) for dimension, wanted in self.only)
 
     def value(self, subject: Subject) -> str:
-        """The scope value that a call is charged to; several dimensions are joined by a comma."""
-        return ",".join(subject.value(dimension) for dimension in self.scope)
+        """The scope value that a call is charged to; several dimensions are joined by a comma, theirs escaped."""
+        if len(self.scope) == 1:
+            return subject.value(self.scope[0])
+        values = (subject.value(dimension) for dimension in self.scope)
+        return ",".join(value.replace("\\", "\\\\").replace(",", "\\,") for value in values)
 
 
 def amount(unit: Unit, value: Decimal) -> int:

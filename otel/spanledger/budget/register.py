@@ -10,6 +10,8 @@ from spanledger.budget.store import Claim, Counter
 
 #: How many subjects are kept; then all are looked up anew.
 KEPT = 4_096
+#: No larger amount is held; all stores add up such as these without loss, and it is more than anybody's limit.
+MOST = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Place:
         """What an attempt asks here."""
         budget = self.budget
         limit = budget.limit if budget.hard else None
-        return Claim(self.counter, amount, limit, budget.thresholds, self.also, self.sticky)
+        return Claim(self.counter, min(amount, MOST), limit, budget.thresholds, self.also, self.sticky)
 
 
 def counters(budget: Budget, value: str, run: str, now: float) -> tuple[Counter, ...]:
@@ -47,18 +49,18 @@ class Register:
             for budget in budgets
             for dimension in (*budget.scope, *(name for name, _ in budget.only))
         )
-        self._known: dict[Subject, tuple[float, tuple[Place, ...]]] = {}
+        self._known: dict[Subject, tuple[float, float, tuple[Place, ...]]] = {}
 
     def places(self, subject: Subject, now: float) -> tuple[Place, ...]:
         """Where a call of this subject counts at `now`, seconds since the epoch."""
         known = self._known.get(subject)
-        if known is not None and now < known[0] and not self.reads_baggage:
-            return known[1]
+        if known is not None and known[0] <= now < known[1] and not self.reads_baggage:
+            return known[2]  # where the clock was set back, the window may be an earlier one
         found = tuple(self._place(budget, subject, now) for budget in self.budgets if budget.applies(subject))
         until = min((end for b in self.budgets if (end := b.window.ends(now)) is not None), default=float("inf"))
         if len(self._known) >= KEPT:
             self._known.clear()
-        self._known[subject] = (until, found)
+        self._known[subject] = (now, until, found)
         return found
 
     @staticmethod

@@ -14,7 +14,7 @@ from spanledger.budget.store import Claim, Counter, Store, StoreError
 from spanledger.errors import Refusal, Refused, contained, failed, log
 from spanledger.guard import halts
 from spanledger.guard.pausing import Decider, in_unit
-from spanledger.guard.ticket import Ticket
+from spanledger.guard.ticket import UNREADABLE, Ticket
 from spanledger.guard.worst import Asked, Estimator
 from spanledger.pricing import PriceBook
 from spanledger.scope import Scope
@@ -114,6 +114,13 @@ class Guard:
     def hard(self) -> tuple[Budget, ...]:
         """The budgets that refuse calls."""
         return tuple(budget for budget in self.register.budgets if budget.hard)
+
+    @property
+    def closed(self) -> str | None:
+        """What refuses calls that nobody can meter: a hard budget, or the setting that cannot be read; None lets go."""
+        if self.problem is not None:
+            return UNREADABLE
+        return next((budget.name for budget in self.hard), None)
 
     def ticket(self, asked: Asked) -> Ticket | None:
         """Leave to ask for holds; None where no budget counts the call."""

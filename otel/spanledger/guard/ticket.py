@@ -21,6 +21,8 @@ from spanledger.usage import Usage
 if TYPE_CHECKING:
     from spanledger.guard.guard import Guard, Warned
 
+#: What stands for the name of a budget where none could be read.
+UNREADABLE = "SPANLEDGER_BUDGETS"
 #: Seconds after which a call may be tried again that was refused only because of others under way.
 SOON = 1.0
 
@@ -45,8 +47,10 @@ class Ticket:
         #: What budgets that count money were charged for all attempts so far, in nano-USD.
         self.charged = 0
 
-    def cut(self, bound: Bound) -> Cut:
+    def cut(self, bound: Bound, *, fixed: bool = False) -> Cut:
         """What to change in the request so that it fits: a cheaper model where a budget says so, a cap on the output.
+
+        `fixed`: another model cannot be put into the request.
 
         Raises:
             Refused: where a budget wants a cap of the app's own.
@@ -55,7 +59,7 @@ class Ticket:
         if guard.store is None or guard.problem is not None or self.asked.free:
             return Cut()
         try:
-            model = self._cheaper(bound)
+            model = None if fixed else self._cheaper(bound)
             if model is not None:
                 self.asked = replace(self.asked, model=model)
             places = guard.places(self.asked)
@@ -84,7 +88,7 @@ class Ticket:
         """The refusal of a hard budget that has nothing left, None where all have."""
         guard, store = self._guard, self._guard.store
         if guard.problem is not None:
-            return guard.refused(Refusal("SPANLEDGER_BUDGETS", "misconfigured", detail=guard.problem)).refusal
+            return guard.refused(Refusal(UNREADABLE, "misconfigured", detail=guard.problem)).refusal
         if store is None:
             return None
         try:
@@ -108,7 +112,7 @@ class Ticket:
         """
         guard, self.waiting = self._guard, None
         if guard.problem is not None:
-            raise guard.refused(Refusal("SPANLEDGER_BUDGETS", "misconfigured", detail=guard.problem))
+            raise guard.refused(Refusal(UNREADABLE, "misconfigured", detail=guard.problem))
         places = guard.places(self.asked)
         if not places:
             return

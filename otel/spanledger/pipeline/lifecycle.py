@@ -19,25 +19,37 @@ from spanledger.errors import contained, log
 
 #: Seconds that telemetry gets at the end of a process; what is unsent then is dropped and counted.
 GRACE = 1.5
+#: Seconds that the books get before that, as long as their store waits for others.
+PATIENCE = 5.0
 
 
 class Ending:
     """Runs the closing steps of a process once, side by side, for no longer than the grace.
 
     `first` is done before anything is closed: it settles what is still open. `undelivered` counts spans that did not
-    arrive. The threads of the steps wait from the beginning, because an interpreter that ends starts none (3.12).
+    arrive. The threads of the steps wait from the beginning, because an interpreter that ends starts none (3.12). Not
+    even `first` is done by the thread that ends the process: a signal may have stopped that in the midst of a store's
+    operation, with the lock that `first` waits for.
     """
 
-    def __init__(self, first: Callable[[], Any], undelivered: Callable[[], int], grace: float = GRACE) -> None:
+    def __init__(
+        self,
+        first: Callable[[], Any],
+        undelivered: Callable[[], int],
+        grace: float = GRACE,
+        patience: float = PATIENCE,
+    ) -> None:
         self._first = first
         self._undelivered = undelivered
         self._grace = grace
+        self._patience = patience
         self._steps: list[Callable[[], Any]] = []
         self._begin()
 
     def _begin(self) -> None:
         self._done = False
-        self._now = threading.Event()
+        self._soon, self._now = threading.Event(), threading.Event()
+        self._settling = self._when(self._soon, self._first)
         self._threads: list[threading.Thread] = []
         for step in self._steps:
             self._wait(step)
@@ -48,16 +60,18 @@ class Ending:
         self._wait(step)
 
     def _wait(self, step: Callable[[], Any]) -> None:
-        now = self._now
+        self._threads.append(self._when(self._now, step))
 
+    @staticmethod
+    def _when(moment: threading.Event, step: Callable[[], Any]) -> threading.Thread:
         def close() -> None:
-            now.wait()
+            moment.wait()
             with contained("shutdown"):
                 step()
 
         thread = threading.Thread(target=close, name="spanledger-ending", daemon=True)
         thread.start()
-        self._threads.append(thread)
+        return thread
 
     def install(self) -> None:
         """Arrange to be called at every orderly end of this process and its children."""
@@ -85,12 +99,12 @@ class Ending:
         os.kill(os.getpid(), number)
 
     def __call__(self) -> None:
-        """Close everything, within the grace."""
+        """Close everything: the books, then the rest within the grace."""
         if self._done:
             return
         self._done = True
-        with contained("shutdown"):
-            self._first()
+        self._soon.set()
+        self._settling.join(self._patience)
         self._now.set()
         deadline = time.monotonic() + self._grace
         for thread in self._threads:

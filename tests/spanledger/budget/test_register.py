@@ -1,5 +1,7 @@
 """Which counters a call is charged to."""
 
+import pytest
+
 from spanledger.budget.model import Budget, Subject
 from spanledger.budget.register import Register
 from spanledger.budget.store import Counter
@@ -41,6 +43,34 @@ def test_several_dimensions_share_one_counter() -> None:
     register = Register([Budget("b", Window("total"), 1, scope=("tenant", "model"))])
     (place,) = register.places(Subject(Scope(run="r", tenant="acme"), model="gpt-4o"), 0.0)
     assert place.counter.value == "acme,gpt-4o"
+
+
+def test_values_with_commas_do_not_run_into_each_other() -> None:
+    register = Register([Budget("b", Window("total"), 1, scope=("tenant", "user"))])
+    payers = [Scope(run="r", tenant="a,b", user="c"), Scope(run="r", tenant="a", user="b,c")]
+    assert [register.places(Subject(payer), 0.0)[0].counter.value for payer in payers] == ["a\\,b,c", "a,b\\,c"]
+
+
+@pytest.mark.parametrize("odd", ["two\nlines", "\x1b[31mred", "a\x1fb", "half \ud800 a character", "x" * 100_000])
+def test_a_value_that_no_store_or_terminal_takes_is_told_by_a_digest(odd: str) -> None:
+    register = Register([Budget("u", Window("total"), 1, scope=("user",))])
+    values = [
+        register.places(Subject(Scope(run="r", user=user)), 0.0)[0].counter.value for user in (odd, odd, f"{odd}!")
+    ]
+    assert values[0] == values[1] != values[2]
+    assert values[0].isprintable()
+    assert len(values[0].encode()) < 200
+
+
+def test_a_call_after_the_clock_was_set_back_is_charged_to_the_day_that_it_is() -> None:
+    register = Register([Budget("d", Window("day"), 1)])
+    windows = [register.places(Subject(Scope(run="r")), now)[0].counter.window for now in (DAY, DAY - 1)]
+    assert windows == ["1970-01-02", "1970-01-01"]
+
+
+def test_no_claim_is_larger_than_stores_can_add_up() -> None:
+    (place,) = Register([Budget("d", Window("day"), 1)]).places(Subject(Scope(run="r")), 0.0)
+    assert place.claim(10**40).amount == 2**53
 
 
 def test_a_call_after_midnight_is_charged_to_the_new_day() -> None:

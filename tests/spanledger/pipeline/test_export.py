@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -102,3 +103,12 @@ def test_a_step_that_fails_does_not_keep_the_others(failures: Counter[tuple[str,
     ending()
     assert closed == ["a"]
     assert failures == {("shutdown", "LookupError"): 2}
+
+
+def test_a_signal_that_stops_an_operation_of_the_store_does_not_wait_for_it_forever() -> None:
+    lock, closed = threading.Lock(), list[str]()
+    with lock:
+        ending = Ending(lock.acquire, lambda: 0, patience=0.05)
+        ending.also(lambda: closed.append("telemetry"))
+        ending()
+    assert closed == ["telemetry"]
