@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from spanledger.budget.register import Place
 from spanledger.budget.standing import owner
-from spanledger.budget.store import Claim, Denied, StoreError
+from spanledger.budget.store import Claim, Denied, Figures, StoreError
 from spanledger.errors import failed
 from spanledger.guard.pausing import Asking, BudgetPause, Decision, Outcome
 from spanledger.guard.worst import figures
@@ -37,19 +37,22 @@ class Waiting:
     def until_room(self, place: Place, claim: Claim, denied: Denied) -> Generator[float, None, bool]:
         """Wait while there is hope, yielding seconds to sleep; whether it is worth asking for the hold again.
 
-        The store is only read, so that a call that waits is not refused all the while.
+        The store is only read, so that a call that waits is not refused all the while: it asks again once something
+        has changed, because what a process has leased shows as held and may yet serve it.
         """
         patience = _patience(place, denied)
         if not patience:
             return False
         if place.budget.action == "pause" and denied.kind != "in_flight" and self.pause is None:
             self._ask(place, denied)
+        before = self._standing(place)
         while self._guard.clock() - self._began < patience:
             yield PAUSED_POLL if self.pause else POLL
             answer = self._asking.answer() if self._asking else None
             if answer is not None:
                 return self._decided(place, claim, answer)
-            if self._fits(place, claim):
+            now = self._standing(place)
+            if now != before or _fits(now, claim):
                 return True
         return False
 
@@ -79,28 +82,28 @@ class Waiting:
                 store.raise_limit(place.counter, limit, reason="decided by a callback", who=owner())
             except StoreError as error:
                 failed("store", error)
-        return self._fits(place, claim)
+        return _fits(self._standing(place), claim)
 
     def _limit_now(self, place: Place) -> int:
-        try:
-            found = None if self._guard.store is None else self._guard.store.figure(place.counter).limit
-        except StoreError as error:
-            failed("store", error)
-            found = None
-        return (place.budget.limit or 0) if found is None else found
+        found = self._standing(place)
+        return (place.budget.limit or 0) if found is None or found.limit is None else found.limit
 
-    def _fits(self, place: Place, claim: Claim) -> bool:
-        """Whether there is room by the figures; where nobody can tell, the store is asked for the hold itself."""
+    def _standing(self, place: Place) -> Figures | None:
+        """The figures of a place without the count of refusals; None where the store cannot be read."""
         store = self._guard.store
-        if store is None:
-            return True
         try:
-            found = figures(place, store)
+            return None if store is None else replace(figures(place, store), refused=0)
         except StoreError as error:
             failed("store", error)
-            return True
-        limit = claim.limit if found.limit is None else found.limit
-        return limit is None or (not found.halted and found.committed + found.held + claim.amount <= limit)
+            return None
+
+
+def _fits(found: Figures | None, claim: Claim) -> bool:
+    """Whether there is room by the figures; where nobody can tell, the store is asked for the hold itself."""
+    if found is None:
+        return True
+    limit = claim.limit if found.limit is None else found.limit
+    return limit is None or (not found.halted and found.committed + found.held + claim.amount <= limit)
 
 
 def _patience(place: Place, denied: Denied) -> float:
