@@ -205,6 +205,20 @@ def test_a_stream_given_up_whose_request_does_not_show_its_input_is_charged_its_
         assert books(made) == Figures(committed=window * 150 + 60 * 600)
 
 
+def test_an_answer_that_is_never_read_is_charged_its_hold(client: openai.OpenAI) -> None:
+    with budgeted("global=1USD") as made:
+        with client.chat.completions.with_streaming_response.create(model=MODEL, messages=said(), max_tokens=60):
+            held = books(made).held
+        assert books(made) == Figures(committed=held)
+        assert held > 60 * 600
+
+
+def test_a_stream_that_is_never_begun_is_charged_two_seconds_of_the_fastest_model(client: openai.OpenAI) -> None:
+    with budgeted("global=1USD") as made:
+        client.chat.completions.create(model=MODEL, messages=said(), max_tokens=1_000, stream=True).close()
+        assert 400 * 600 < books(made).committed < 500 * 600
+
+
 def test_a_cancelled_call_is_charged_its_hold(provider: Provider, key: str) -> None:
     async def cancelled(client: openai.AsyncOpenAI) -> None:
         asking = client.chat.completions.create(model=MODEL, messages=said("<<delay_ms=5000>> Hi"), max_tokens=60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from spanledger.messages import Answer
@@ -59,8 +60,8 @@ class PlainReader:
         return estimated(self._body, _written(found), 0.0, given_up=False)
 
     def partial(self, elapsed: float) -> Answer:
-        """An answer that was never read: the model has worked, but how much is not known."""
-        return Answer(estimated(self._body, 0, elapsed, given_up=True))
+        """An answer that was never read: the model has worked, but nobody knows how much. A budget charges the hold."""
+        return Answer(replace(estimated(self._body, 0, elapsed, given_up=True), suspect=True))
 
     def _attributes(self, found: Mapping[str, Any]) -> dict[str, Any]:
         blocks = list(mappings(found.get("content")))

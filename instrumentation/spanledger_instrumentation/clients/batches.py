@@ -104,7 +104,7 @@ class Submission(Exchange):
 
     def attempt_failed(self, error: BaseException) -> None:
         """It is not known whether the batch was submitted."""
-        self._over(billed=billed(error))
+        self._over(billed=billed(error, self._handled))
 
     def attempt_answered(self, response: Any, *, streamed: bool) -> None:
         """The batch has an id now, or was not taken."""

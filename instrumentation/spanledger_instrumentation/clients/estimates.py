@@ -42,11 +42,13 @@ def estimated_input(body: Mapping[str, Any]) -> int:
 def estimated(body: Mapping[str, Any], seen: int, elapsed: float, *, given_up: bool) -> Usage:
     """Usage of an answer whose provider did not tell it: `seen` output tokens, `elapsed` seconds after the start.
 
-    For an answer given up, what was under way is added: two seconds at the rate seen. Never above the request's cap.
+    For an answer given up, what was under way is added: two seconds at the rate seen, or at the highest where nothing
+    was seen, because the model may have thought. Never above the request's cap.
     """
     output = seen
     if given_up:
-        output += math.ceil(UNDER_WAY_SECONDS * min(FASTEST, seen / max(elapsed, 0.001)))
+        rate = seen / max(elapsed, 0.001) if seen else FASTEST
+        output += math.ceil(UNDER_WAY_SECONDS * min(FASTEST, rate))
     if (limit := cap(body)) is not None:
         output = min(output, limit * _choices(body))
     return Usage(input=estimated_input(body), output=output, estimated=True)

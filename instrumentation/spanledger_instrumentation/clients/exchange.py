@@ -38,6 +38,8 @@ class Exchange:
     def __init__(self, args: tuple[Any, ...]) -> None:
         #: What the client's `request` is called with; options in it that we alter are a copy.
         self.args = args
+        #: What the app was handling when it made the request, or its client when it made the attempt.
+        self._handled = sys.exception()
 
     def __enter__(self) -> Exchange:
         self._outer = CURRENT.get()
@@ -102,8 +104,6 @@ class Metered(Exchange):
         self._attempts = 0
         self._failure: tuple[str, int | None] | None = None
         self._handed_over = False
-        #: What the app, or its client, was handling when the attempt was made.
-        self._handled: BaseException | None = None
 
     def prompt(self, body: Mapping[str, Any]) -> dict[str, str]:
         """What was asked, as attributes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from spanledger.messages import Answer
@@ -78,10 +79,10 @@ class PlainReader:
         return guessed(self._api, self._body, seen, 0.0, given_up=False)
 
     def partial(self, elapsed: float) -> Answer:
-        """An answer that was never read: the model has worked, but how much is not known."""
+        """An answer that was never read: the model has worked, but nobody knows how much. A budget charges the hold."""
         if self._api == "moderations":
             return Answer()
-        return Answer(guessed(self._api, self._body, 0, elapsed, given_up=True))
+        return Answer(replace(guessed(self._api, self._body, 0, elapsed, given_up=True), suspect=True))
 
     def _embeddings(self, body: bytes) -> Answer:
         """Vectors are large: only what stands around them is parsed."""
