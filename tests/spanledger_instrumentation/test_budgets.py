@@ -400,3 +400,14 @@ def test_below_a_door_the_refusal_of_a_client_passes_what_retries_and_its_span_s
             retrying()
         assert made.attributes[names.ERROR_TYPE] == "spanledger.BudgetExceeded"
         assert names.GEN_AI_USAGE_INPUT_TOKENS not in made.attributes
+
+
+def test_a_cap_that_just_fits_still_fits_when_it_stands_in_the_request(
+    client: openai.OpenAI, way: Way, provider: Provider, key: str
+) -> None:
+    with budgeted("global=0.0001USD"):
+        client.chat.completions.create(model=MODEL, messages=said("<<output=1>> Hi"))
+    with budgeted("global=0.0001USD"):
+        body = {"model": MODEL, "messages": said("<<output=1>> Hi")}
+        seen = way.ask(f"{provider.base_url}/chat/completions", written(body), JSON)
+        assert seen.status == 200

@@ -69,7 +69,7 @@ class Jaeger:
         }
         answer = get(f"{self.url}/api/v3/traces", **query) or {}
         return [
-            {**span, "attributes": _attributes(span), "resource": _attributes(group["resource"])}
+            {**span, "attributes": attributes_of(span), "resource": attributes_of(group["resource"])}
             for group in answer.get("result", {}).get("resourceSpans", [])
             for scope in group["scopeSpans"]
             for span in scope["spans"]
@@ -111,7 +111,7 @@ def _rfc3339(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
-def _attributes(of: Mapping[str, Any]) -> dict[str, Any]:
+def attributes_of(of: Mapping[str, Any]) -> dict[str, Any]:
     """Attributes of OTLP JSON as plain values; integers stay the strings that OTLP JSON makes of them."""
     return {one["key"]: next(iter(one["value"].values()), None) for one in of.get("attributes", [])}
 

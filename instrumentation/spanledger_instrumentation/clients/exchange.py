@@ -20,7 +20,7 @@ from spanledger.tapping import tap_response
 from spanledger_instrumentation.clients.answers import ProviderError
 from spanledger_instrumentation.clients.billing import billed, billed_status
 from spanledger_instrumentation.clients.limits import RateLimits
-from spanledger_instrumentation.clients.sizes import bytes_of, size
+from spanledger_instrumentation.clients.sizes import ADDED, bytes_of, size
 
 #: The request whose HTTP attempts are being made here, whichever client makes them.
 CURRENT: ContextVar[Exchange | None] = ContextVar("spanledger_exchange", default=None)
@@ -134,7 +134,7 @@ class Metered(Exchange):
         admission = self.call.admission
         if admission is None:
             return
-        cut = admission.cut(self._bound(None), fixed="model" not in self.body)
+        cut = admission.cut(self._bound(None, ADDED), fixed="model" not in self.body)
         if cut.model is not None:
             self.call.ask_instead(cut.model)
         if cut != UNCUT:
@@ -145,10 +145,10 @@ class Metered(Exchange):
         admission = self.call.admission
         return iter(()) if admission is None else admission.admit(self._bound(bytes_of(args[0]) if args else None))
 
-    def _bound(self, sent: int | None) -> Bound:
+    def _bound(self, sent: int | None, added: int = 0) -> Bound:
         """The worst case; where we fail to read it, one that only limits of the model bound."""
         with contained(self.library):
-            return self.bound(size(self.body) if sent is None else sent)
+            return self.bound(size(self.body) + added if sent is None else sent)
         return Bound(None, None, passes=None)
 
     def __enter__(self) -> Metered:

@@ -6,6 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+#: Bytes that we may add to a body ourselves: a cap, another model's name, the request for usage.
+ADDED = 160
+
 
 def size(body: Mapping[str, Any]) -> int:
     """Bytes of a body before it is sent, as JSON that escapes nothing it need not."""

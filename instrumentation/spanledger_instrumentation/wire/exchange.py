@@ -16,6 +16,7 @@ from spanledger.errors import BudgetExceeded, Refusal, Refused, contained
 from spanledger.messages import NOTHING, Answer
 from spanledger.stream import Tap
 from spanledger_instrumentation.clients.billing import billed, billed_status
+from spanledger_instrumentation.clients.sizes import ADDED
 from spanledger_instrumentation.refusal import refuse
 from spanledger_instrumentation.wire.reading import Head, Reading
 
@@ -99,7 +100,7 @@ class Exchange:
     def _bound(self) -> Bound:
         """The worst case; where we fail to read it, one that only limits of the model bound."""
         with contained("wire"):
-            found = self._reading.bound(self._sent)
+            found = self._reading.bound(None if self._sent is None else self._sent + ADDED)
             return found if self._output is None else replace(found, output=self._output)
         return Bound(None, None, passes=None)
 
