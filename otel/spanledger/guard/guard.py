@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from spanledger.budget.described import describe
 from spanledger.budget.model import Budget, Subject, Unit, shown
 from spanledger.budget.register import Place, Register
 from spanledger.budget.store import Claim, Counter, Store, StoreError
@@ -108,6 +109,7 @@ class Guard:
         self.on_warning: list[Callable[[Warned], None]] = []
         self.on_refusal: list[Callable[[Refusal], None]] = []
         self.on_pause: list[Decider] = []
+        self._described = False
         self._due: deque[Due] = deque(maxlen=KEPT)
 
     @property
@@ -174,7 +176,14 @@ class Guard:
                 break
         return warned
 
+    def _describe(self) -> None:
+        """Let others who look at the store see what the budgets are; once, when there is something to see."""
+        if not self._described and self.centre is not None and self.centre.shared:
+            self._described = True
+            describe(self.register.budgets, self.centre)
+
     def _hand_over(self, store: Store, due: Due) -> list[Warned]:
+        self._describe()
         if due.actual is None:
             store.release(due.hold)
             return []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from spanledger.budget import opening, reading
-from spanledger.budget.described import describe
 from spanledger.budget.lease import LeasedStore
 from spanledger.budget.store import Store, StoreError
 from spanledger.config import Settings
@@ -30,7 +29,6 @@ def guard(settings: Settings, book: PriceBook) -> Guard | None:
     policy = Policy(settings.unpriced, settings.hold_ttl, service)
     store = _store(settings, "hard budgets refuse every call until this is mended")
     if store is not None:
-        describe(budgets, store)
         store = opening.leasing(store, settings.store, settings.lease)
     made = Guard(budgets, store, book, policy)
     if isinstance(store, LeasedStore):

@@ -97,7 +97,7 @@ def test_more_holds_expire_than_a_script_ends_at_once(url: str, clock: Clock) ->
 @pytest.mark.parametrize("prefix", ["spanledger", "team a", "{tag}x", "käse"])
 def test_all_keys_of_a_deployment_are_in_one_slot(prefix: str) -> None:
     assert len({key_slot(key.encode()) for key in keys(prefix)}) == 1
-    assert len(set(keys(prefix))) == 7
+    assert len(set(keys(prefix))) == 9
 
 
 def test_no_other_key_is_written(store: RedisStore, url: str, redis_server: RedisServer) -> None:

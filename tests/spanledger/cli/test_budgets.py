@@ -8,14 +8,18 @@ from typing import Any
 
 import pytest
 
+from spanledger.bound import Bound
 from spanledger.budget import inline
 from spanledger.budget.described import described
 from spanledger.budget.register import Place, counters
 from spanledger.budget.sqlite import SqliteStore
 from spanledger.cli import main
 from spanledger.config import Settings
+from spanledger.guard import Asked
 from spanledger.pipeline import budgeting
 from spanledger.pricing import PriceBook
+from spanledger.scope import Scope
+from spanledger.usage import Usage
 
 BUDGETS = "run=5USD;tenant=200tokens;global=1USD"
 Json = Callable[..., Any]
@@ -209,8 +213,12 @@ def test_another_terminal_sees_the_budgets_of_the_app_without_being_told_of_them
     url = f"sqlite://{tmp_path}/books.sqlite"
     made = budgeting.guard(Settings(budgets=str(file), store=url), PriceBook())
     assert made is not None
-    assert described(SqliteStore(tmp_path / "books.sqlite")) == made.register.budgets
+    ticket = made.ticket(Asked("openai", "gpt-4o-mini", Scope(run="r-1")))
+    assert ticket is not None
+    list(ticket.admit(Bound(10, 10)))
+    ticket.settle(Usage(input=1, output=1), 750)
     made.close()
+    assert described(SqliteStore(tmp_path / "books.sqlite")) == made.register.budgets
     monkeypatch.setenv("SPANLEDGER_STORE", url)
     monkeypatch.delenv("SPANLEDGER_BUDGETS", raising=False)
     (only,) = told("budgets")
