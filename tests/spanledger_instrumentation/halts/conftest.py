@@ -15,7 +15,6 @@ from provider import Provider
 from spanledger.errors import PASSING
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # litellm would ask GitHub for prices as it is imported
-os.environ["OPENAI_AGENTS_DISABLE_TRACING"] = "1"  # openai-agents would send its traces to OpenAI
 
 
 @pytest.fixture

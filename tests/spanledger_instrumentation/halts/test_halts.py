@@ -181,6 +181,10 @@ def test_a_provider_that_times_out_is_asked_as_often_as_worst_cases_fit(
     assert provider.bill(key)["hits"] == 2
 
 
+#: openai-agents would send its traces to OpenAI.
+UNTRACED = agents.RunConfig(tracing_disabled=True)
+
+
 def agent_that_hands_over(model: Any) -> agents.Agent[None]:
     """A triage that always hands over to an agent that asks again."""
     helper = agents.Agent[None](name="helper", model=model)
@@ -199,11 +203,11 @@ def test_an_agent_of_openai_agents_ends_with_the_halt(streamed: bool, provider: 
         async with openai.AsyncOpenAI(base_url=provider.base_url, api_key=key, http_client=http) as client:
             model = agents.OpenAIChatCompletionsModel(MODEL, client)
             if streamed:
-                result = agents.Runner.run_streamed(agent_that_hands_over(model), ASK)
+                result = agents.Runner.run_streamed(agent_that_hands_over(model), ASK, run_config=UNTRACED)
                 async for _ in result.stream_events():
                     pass
             else:
-                await agents.Runner.run(agent_that_hands_over(model), ASK)
+                await agents.Runner.run(agent_that_hands_over(model), ASK, run_config=UNTRACED)
 
     with budgeted("run=1calls", file) as one, spanledger.run("r-1"):
         with pytest.raises(spanledger.BudgetExceeded):
