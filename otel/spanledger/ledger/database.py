@@ -1,0 +1,116 @@
+"""From a URL to an engine of SQLAlchemy, set up the way the ledger needs it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
+
+from spanledger.errors import ConfigError, failed
+from spanledger.ledger.entry import Entry
+from spanledger.ledger.migrate import ready
+from spanledger.ledger.writes import write
+
+_FORMS = "sqlite:///absolute/path.sqlite or postgresql://user:password@host/database"
+#: Seconds that a writer waits for others.
+_PATIENCE = 5
+#: What a database says to a row that it cannot take, however often it is asked.
+_UNTAKABLE = (DataError, IntegrityError, ValueError, OverflowError)
+
+
+def parsed(url: str) -> URL:
+    """The URL of a database that the ledger can be in.
+
+    Raises:
+        ConfigError: it is none. A password in it is not repeated.
+    """
+    try:
+        found = make_url(url)
+    except ArgumentError:
+        raise ConfigError(f"SPANLEDGER_DATABASE_URL: this is no URL of a database; give {_FORMS}") from None
+    backend = found.get_backend_name()
+    if backend in ("postgres", "postgresql"):
+        return found.set(drivername="postgresql+psycopg")
+    if backend == "sqlite" and found.database:
+        path = found.database.removeprefix("/") if found.database.startswith("//") else found.database
+        return found.set(drivername="sqlite", database=str(Path(path).expanduser().absolute()))
+    raise ConfigError(f"SPANLEDGER_DATABASE_URL: {backend!r} is no database that the ledger knows; give {_FORMS}")
+
+
+def engine(url: str) -> Engine:
+    """An engine. It keeps no connections, so that forks and idle apps keep none either.
+
+    Raises:
+        ConfigError: the URL names no database, or one whose driver is not installed.
+    """
+    found = parsed(url)
+    try:
+        made = create_engine(found, poolclass=NullPool)
+    except (ImportError, NoSuchModuleError) as error:
+        raise ConfigError(
+            f"SPANLEDGER_DATABASE_URL: PostgreSQL needs a driver: pip install 'spanledger[postgres]' ({error})"
+        ) from error
+    if made.dialect.name == "sqlite":
+        event.listen(made, "do_connect", _private)
+        event.listen(made, "connect", _prepared)
+        event.listen(made, "begin", _begun)
+    return made
+
+
+def _private(_dialect: Any, _record: Any, args: Any, _options: Any) -> None:
+    """A new file is for its owner alone; SQLite gives the files beside it the same mode."""
+    path = Path(args[0])
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def _prepared(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where we say, tables included
+    for pragma in (
+        f"busy_timeout = {_PATIENCE * 1000}",
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        "foreign_keys = ON",
+        "temp_store = MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begun(connection: Connection) -> None:
+    """A transaction that may write takes the lock at once: one that reads first could not get it any more."""
+    reads = connection.get_execution_options().get("reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+class Sink:
+    """Takes entries into the database of a URL, with the tables made first where that is ours to do."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = engine(url)
+        with suppress_instrumentation():
+            ready(self._engine)
+
+    def __call__(self, entries: Sequence[Entry]) -> None:
+        """Take them all but those that the database never takes; these are counted and logged once."""
+        with suppress_instrumentation():
+            self._take(entries)
+
+    def _take(self, entries: Sequence[Entry]) -> None:
+        try:
+            write(self._engine, entries)
+        except _UNTAKABLE as error:
+            if len(entries) == 1:
+                failed("ledger", error)
+                return
+            half = len(entries) // 2
+            self._take(entries[:half])
+            self._take(entries[half:])
