@@ -72,7 +72,7 @@ def ids_of(context: SpanContext) -> dict[str, str]:
     return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
 
 
-def payer_of(payer: scope.Scope) -> dict[str, str | None]:
+def paid_by(payer: scope.Scope) -> dict[str, str | None]:
     """Who pays, by field."""
     prompt = payer.prompt
     return {
@@ -155,5 +155,5 @@ def _common(call: Known) -> dict[str, Any]:
         "request_model": request.model,
         "stream": request.stream,
         **ids_of(call.span.get_span_context()),
-        **payer_of(call.payer),
+        **paid_by(call.payer),
     }

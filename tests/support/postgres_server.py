@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -64,7 +65,7 @@ class PostgresServer:
     def stop(self) -> None:
         """At once."""
         if self._process is not None:
-            self._process.kill()
+            self._process.send_signal(signal.SIGQUIT)
             self._process.wait()
             self._process = None
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
+import sqlite3
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +17,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
+from spanledger.budget import opening as budgets
 from spanledger.errors import ConfigError, failed
 from spanledger.ledger.entry import Entry
 from spanledger.ledger.migrate import ready
@@ -32,6 +36,8 @@ def parsed(url: str) -> URL:
     Raises:
         ConfigError: it is none. A password in it is not repeated.
     """
+    if (file := budgets.file_of(url, "SPANLEDGER_DATABASE_URL")) is not None:
+        return URL.create("sqlite", database=str(file))
     try:
         found = make_url(url)
     except ArgumentError:
@@ -39,9 +45,6 @@ def parsed(url: str) -> URL:
     backend = found.get_backend_name()
     if backend in ("postgres", "postgresql"):
         return found.set(drivername="postgresql+psycopg")
-    if backend == "sqlite" and found.database:
-        path = found.database.removeprefix("/") if found.database.startswith("//") else found.database
-        return found.set(drivername="sqlite", database=str(Path(path).expanduser().absolute()))
     raise ConfigError(f"SPANLEDGER_DATABASE_URL: {backend!r} is no database that the ledger knows; give {_FORMS}")
 
 
@@ -75,14 +78,27 @@ def _private(_dialect: Any, _record: Any, args: Any, _options: Any) -> None:
 
 def _prepared(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions begin where we say, tables included
+    _patiently(connection, "PRAGMA journal_mode = WAL")
     for pragma in (
         f"busy_timeout = {_PATIENCE * 1000}",
-        "journal_mode = WAL",
         "synchronous = NORMAL",
         "foreign_keys = ON",
         "temp_store = MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _patiently(connection: sqlite3.Connection, statement: str) -> None:
+    """SQLite does not wait by itself for the locks that this takes."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute(statement)
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+        time.sleep(random.uniform(0, 0.01))
 
 
 def _begun(connection: Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -16,6 +17,8 @@ HEAD = "0001"
 VERSION_TABLE = "ledger_version"
 #: Whoever migrates a PostgreSQL keeps others from doing so.
 _LOCK = 0x73706C64
+#: Alembic keeps what it works on in global variables: one thread at a time.
+_alone = threading.Lock()
 
 
 def version(connection: Connection) -> str | None:
@@ -49,7 +52,8 @@ def _upgrade(connection: Connection) -> None:
     from alembic.util import CommandError  # noqa: PLC0415
 
     try:
-        command.upgrade(config(connection), "head")
+        with _alone:
+            command.upgrade(config(connection), "head")
     except CommandError as error:
         raise ConfigError(f"SPANLEDGER_DATABASE_URL: the ledger was made by a later spanledger ({error})") from error
 

@@ -25,7 +25,7 @@ def postgres() -> Iterator[PostgresServer]:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/calls.sqlite"
+        return f"sqlite://{tmp_path}/calls.sqlite"
     server: PostgresServer = request.getfixturevalue("postgres")
     return server.database()
 

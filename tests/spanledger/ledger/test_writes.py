@@ -29,7 +29,7 @@ def test_a_database_is_migrated_once(engine: Engine) -> None:
 
 def test_a_file_is_migrated_by_itself_and_is_its_owners_alone(tmp_path: Path) -> None:
     path = tmp_path / "new" / "calls.sqlite"
-    ready(database.engine(f"sqlite:///{path}"))
+    ready(database.engine(f"sqlite://{path}"))
     assert path.stat().st_mode & 0o777 == 0o600
 
 

@@ -1,0 +1,67 @@
+"""From the settings to the ledger of a process. Nothing is imported, made or reached here before the first call."""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+
+from spanledger.budget import opening as budgets
+from spanledger.config import Settings
+from spanledger.errors import ConfigError, log
+from spanledger.ledger.entry import Maker
+from spanledger.ledger.recorder import Recorder, Sink
+
+#: The file beside the store's.
+FILE = "calls.sqlite"
+OFF = "off"
+SETTING = "SPANLEDGER_DATABASE_URL"
+
+
+def url_of(settings: Settings, *, budgeted: bool) -> str | None:
+    """Where the ledger is; None where none is kept. `auto` is a file only where there is a budget to keep in it."""
+    if settings.database_url is not None:
+        return None if settings.database_url == OFF else settings.database_url
+    try:
+        file = budgets.file_of(settings.store) if budgeted or settings.store != budgets.AUTO else None
+    except ConfigError:
+        return None  # the guard says what is wrong with it
+    return None if file is None else f"sqlite://{file.with_name(FILE)}"
+
+
+def outbox_of(url: str) -> Path:
+    """The folder of what waits for the database: beside a file, in the state directory for a server.
+
+    Raises:
+        ConfigError: the URL names no file, and no server.
+    """
+    if (file := budgets.file_of(url, SETTING)) is not None:
+        return file.with_name(f"{file.name}.outbox")
+    server = url.rpartition("@")[2]
+    return budgets.default_path().with_name(f"outbox-{sha256(server.encode()).hexdigest()[:12]}")
+
+
+def recorder(settings: Settings, *, budgeted: bool) -> Recorder | None:
+    """What takes the entries of this process; None where no ledger is kept."""
+    url = url_of(settings, budgeted=budgeted)
+    if url is None or not settings.tracking:
+        return None
+    if any(find_spec(package) is None for package in ("sqlalchemy", "alembic", "ddsketch")):
+        if settings.database_url is not None:
+            log.warning("%s: a ledger needs more packages: pip install 'spanledger[ledger]'", SETTING)
+        return None
+    try:
+        outbox = outbox_of(url)
+    except ConfigError as error:
+        log.warning("%s; until then no ledger is kept", error)
+        return None
+    made = Recorder(outbox, lambda: _sink(url), Maker(os.environ.get("OTEL_SERVICE_NAME", "")))
+    made.recover()
+    return made
+
+
+def _sink(url: str) -> Sink:
+    from spanledger.ledger.database import Sink as Database  # noqa: PLC0415  imports much
+
+    return Database(url)
