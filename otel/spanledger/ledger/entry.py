@@ -6,6 +6,7 @@ A line is a JSON object that leaves out what is unknown, so that a process of an
 from __future__ import annotations
 
 import json
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 from spanledger.usage import NO_UNITS, Units, Usage
@@ -14,9 +15,8 @@ Kind = Literal["call", "attempt"]
 Status = Literal["success", "error", "timeout", "refused", "lost"]
 PriceStatus = Literal["priced", "unpriced", "none"]
 
-#: How a tuple is told from other values in a line needs no mark: these fields, and only these, are tuples.
-_USAGE = Usage()
 _COUNTS = tuple(name for name in Usage.__slots__ if name != "units")
+_counts = attrgetter(*_COUNTS)
 _UNITS = Units.__slots__
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
@@ -98,7 +98,7 @@ class Entry(NamedTuple):
     def line(self) -> bytes:
         """As a line of the outbox."""
         said: dict[str, Any] = {
-            name: value for name, value in zip(_FIELDS, self, strict=True) if value is not None and value != ()
+            name: value for name, value, default in zip(_FIELDS, self, _DEFAULTS, strict=True) if value is not default
         }
         if self.usage is not None:
             said["usage"] = counts(self.usage)
@@ -119,11 +119,13 @@ class Entry(NamedTuple):
 
 _FIELDS = Entry._fields
 _KNOWN = frozenset(_FIELDS)
+#: What goes without saying.
+_DEFAULTS = tuple(Entry._field_defaults.get(name, ...) for name in _FIELDS)
 
 
 def counts(usage: Usage) -> dict[str, Any]:
     """A usage as JSON: what is not as in an empty one."""
-    found = {name: value for name in _COUNTS if (value := getattr(usage, name)) and value is not getattr(_USAGE, name)}
+    found: dict[str, Any] = {name: value for name, value in zip(_COUNTS, _counts(usage), strict=True) if value}
     if usage.units is not NO_UNITS and (units := units_told(usage)):
         found["units"] = units
     return found

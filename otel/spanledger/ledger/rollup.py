@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from spanledger.ledger.dialect import insert
+from spanledger.ledger.dialect import put
 from spanledger.ledger.schema import DIMENSIONS, SUMS, dimensions, latencies, rollups
 from spanledger.ledger.sketch import bin_of
 
@@ -99,7 +99,7 @@ class Change:
             {"id": id_, **dict(zip(DIMENSIONS, self._dimensions[id_], strict=True))} for id_ in sorted(self._dimensions)
         ]
         if known:
-            connection.execute(insert(connection, dimensions).on_conflict_do_nothing(), known)
+            put(connection, dimensions, known, lambda insert: insert.on_conflict_do_nothing())
         sums = [
             {"grain": grain, "at": at, "dimension": where, **dict(zip(SUMS, values, strict=True))}
             for (grain, at, where), values in sorted(self._sums.items())
@@ -118,6 +118,9 @@ def _add(connection: Connection, table: Table, names: tuple[str, ...], rows: lis
     """Add to the rows that are there, and make those that are not."""
     if not rows:
         return
-    statement = insert(connection, table)
-    added = {name: table.c[name] + statement.excluded[name] for name in names}
-    connection.execute(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=added), rows)
+
+    def adding(insert: Any) -> Any:
+        added = {name: table.c[name] + insert.excluded[name] for name in names}
+        return insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=added)
+
+    put(connection, table, rows, adding)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, func, select
+from sqlalchemy import Connection, Engine, Table, case, func, select
 
-from spanledger.ledger.dialect import insert
+from spanledger.ledger.dialect import put
 from spanledger.ledger.entry import Entry, units_told
 from spanledger.ledger.rollup import Change
 from spanledger.ledger.schema import TOKENS, calls, charges, runs
@@ -34,8 +34,9 @@ def insert_entries(connection: Connection, entries: Iterable[Entry]) -> int:
     rows = [row_of(entry) for entry in by_id.values()]
     if not rows:
         return 0
-    statement = insert(connection, calls).on_conflict_do_nothing().returning(calls.c.id)
-    new = set(connection.scalars(statement, rows))
+    new = set(
+        put(connection, calls, rows, lambda insert: insert.on_conflict_do_nothing().returning(calls.c.id)).scalars()
+    )
     fresh = [row for row in rows if row["id"] in new]
     if fresh:
         _charged(connection, [by_id[row["id"]] for row in fresh])
@@ -69,7 +70,7 @@ def _storable(value: Any) -> Any:
 def _charged(connection: Connection, entries: Iterable[Entry]) -> None:
     rows = [{"call": entry.id, **charge._asdict()} for entry in entries for charge in entry.charges]
     if rows:
-        connection.execute(insert(connection, charges).on_conflict_do_nothing(), rows)
+        put(connection, charges, rows, lambda insert: insert.on_conflict_do_nothing())
 
 
 def _ran(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
@@ -81,16 +82,14 @@ def _ran(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
             run["started"], run["ended"] = min(run["started"], row["started"]), max(run["ended"], row["ended"])
     if not found:
         return
-    statement = insert(connection, runs)
-    old, new = runs.c, statement.excluded
-    least, most = ("least", "greatest") if connection.dialect.name == "postgresql" else ("min", "max")
-    wider = {
-        "started": getattr(func, least)(old.started, new.started),
-        "ended": getattr(func, most)(old.ended, new.ended),
-    }
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=[old.id], set_=wider), [found[key] for key in sorted(found)]
-    )
+
+    def widening(insert: Any) -> Any:
+        old, new = runs.c, insert.excluded
+        began = case((new.started < old.started, new.started), else_=old.started)
+        ended = case((new.ended > old.ended, new.ended), else_=old.ended)
+        return insert.on_conflict_do_update(index_elements=[old.id], set_={"started": began, "ended": ended})
+
+    put(connection, runs, [found[key] for key in sorted(found)], widening)
 
 
 def _run(row: dict[str, Any]) -> dict[str, Any]:
