@@ -27,7 +27,8 @@ def _entry(dice: random.Random, number: int) -> Entry:
     took = int(dice.lognormvariate(0, 1.5) * NANO)
     attempt = dice.random() < 0.05
     status = dice.choices(("success", "error", "timeout", "refused"), (85, 8, 4, 3))[0]
-    usage = None if status == "refused" else _usage(dice)
+    estimated = attempt or dice.random() < 0.1
+    usage = None if status == "refused" else _usage(dice, estimated)
     priced = usage is not None and dice.random() < 0.9
     run = f"run-{dice.randrange(40)}"
     return Entry(
@@ -54,7 +55,7 @@ def _entry(dice: random.Random, number: int) -> Entry:
         cost_source=dice.choice(("provider", "local")) if priced else None,
         price_version="test" if priced else None,
         price_status="none" if usage is None else "priced" if priced else "unpriced",
-        estimated=attempt or dice.random() < 0.1,
+        estimated=estimated,
         attempts=dice.choice((1, 1, 1, 2)),
         cache=dice.choice((None, None, "hit", "miss")),
         hold=f"hold-{number}",
@@ -62,7 +63,7 @@ def _entry(dice: random.Random, number: int) -> Entry:
     )
 
 
-def _usage(dice: random.Random) -> Usage:
+def _usage(dice: random.Random, estimated: bool) -> Usage:
     read, write = dice.randrange(1000), dice.randrange(100)
     units = Units(images=dice.randrange(3), billed_input=dice.choice((None, 7))) if dice.random() < 0.1 else Units()
     return Usage(
@@ -72,4 +73,5 @@ def _usage(dice: random.Random) -> Usage:
         cache_write=write,
         reasoning=dice.randrange(100),
         units=units,
+        estimated=estimated,
     )

@@ -21,11 +21,16 @@ from spanledger.budget import opening as budgets
 from spanledger.errors import ConfigError, failed
 from spanledger.ledger.entry import Entry
 from spanledger.ledger.migrate import ready
+from spanledger.ledger.retention import Keep, prune
 from spanledger.ledger.writes import write
 
 _FORMS = "sqlite:///absolute/path.sqlite or postgresql://user:password@host/database"
 #: Seconds that a writer waits for others.
 _PATIENCE = 5
+#: Seconds between two looks for what is too old to be kept.
+_TIDY = 6 * 3600
+#: What is kept where nobody said anything.
+FOR_LONG = Keep()
 #: What a database says to a row that it cannot take, however often it is asked.
 _UNTAKABLE = (DataError, IntegrityError, ValueError, OverflowError)
 
@@ -108,9 +113,14 @@ def _begun(connection: Connection) -> None:
 
 
 class Sink:
-    """Takes entries into the database of a URL, with the tables made first where that is ours to do."""
+    """Takes entries into the database of a URL, with the tables made first where that is ours to do.
 
-    def __init__(self, url: str) -> None:
+    From time to time it forgets what is older than `keep` says.
+    """
+
+    def __init__(self, url: str, keep: Keep = FOR_LONG) -> None:
+        self._keep = keep
+        self._tidied = 0.0
         self._engine = engine(url)
         with suppress_instrumentation():
             ready(self._engine)
@@ -119,6 +129,10 @@ class Sink:
         """Take them all but those that the database never takes; these are counted and logged once."""
         with suppress_instrumentation():
             self._take(entries)
+            if time.monotonic() - self._tidied > _TIDY:
+                self._tidied = time.monotonic()
+                with self._engine.begin() as connection:
+                    prune(connection, self._keep, time.time())
 
     def _take(self, entries: Sequence[Entry]) -> None:
         try:

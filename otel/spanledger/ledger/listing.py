@@ -43,6 +43,12 @@ def _before(started: int, id_: str) -> ColumnElement[bool]:
     return and_(row.started <= started, or_(row.started < started, row.id < id_))
 
 
+def after(started: int, id_: str) -> ColumnElement[bool]:
+    """Later than this call. The first part is for the index."""
+    row = calls.c
+    return and_(row.started >= started, or_(row.started > started, row.id > id_))
+
+
 def run(connection: Connection, id_: str) -> Run | None:
     """A run with its calls; None where nothing is known of it."""
     found = connection.execute(select(runs).where(runs.c.id == id_)).mappings().one_or_none()

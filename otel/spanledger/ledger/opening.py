@@ -36,10 +36,15 @@ def outbox_of(url: str) -> Path:
     Raises:
         ConfigError: the URL names no file, and no server.
     """
-    if (file := budgets.file_of(url, SETTING)) is not None:
+    if (file := file_of(url)) is not None:
         return file.with_name(f"{file.name}.outbox")
     server = url.rpartition("@")[2]
     return budgets.default_path().with_name(f"outbox-{sha256(server.encode()).hexdigest()[:12]}")
+
+
+def file_of(url: str) -> Path | None:
+    """The file of the ledger; None where it is on a server. Raises ConfigError."""
+    return budgets.file_of(url, SETTING)
 
 
 def recorder(settings: Settings, *, budgeted: bool) -> Recorder | None:
@@ -52,16 +57,22 @@ def recorder(settings: Settings, *, budgeted: bool) -> Recorder | None:
             log.warning("%s: a ledger needs more packages: pip install 'spanledger[ledger]'", SETTING)
         return None
     try:
-        outbox = outbox_of(url)
+        made = recorder_of(url, settings)
     except ConfigError as error:
         log.warning("%s; until then no ledger is kept", error)
         return None
-    made = Recorder(outbox, lambda: _sink(url), Maker(os.environ.get("OTEL_SERVICE_NAME", "")))
     made.recover()
     return made
 
 
-def _sink(url: str) -> Sink:
-    from spanledger.ledger.database import Sink as Database  # noqa: PLC0415  imports much
+def recorder_of(url: str, settings: Settings) -> Recorder:
+    """What takes entries for the ledger at a URL. Raises ConfigError."""
+    service = os.environ.get("OTEL_SERVICE_NAME", "")
+    return Recorder(outbox_of(url), lambda: _sink(url, settings), Maker(service))
 
-    return Database(url)
+
+def _sink(url: str, settings: Settings) -> Sink:
+    from spanledger.ledger.database import Sink as Database  # noqa: PLC0415  imports much
+    from spanledger.ledger.retention import Keep  # noqa: PLC0415  as above
+
+    return Database(url, Keep.of(dict(settings.retention or ())))

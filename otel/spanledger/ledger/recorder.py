@@ -79,7 +79,7 @@ class Recorder:
             self._thread = thread
 
     def _work(self) -> None:
-        self._tried(self._of_the_dead)
+        self._tried(self.recover_now)
         while not self._closed:
             self._due.wait()
             time.sleep(GATHER)
@@ -104,7 +104,8 @@ class Recorder:
                 self._take(piece)
                 self._outbox.drained(len(piece))
 
-    def _of_the_dead(self) -> None:
+    def recover_now(self) -> None:
+        """Bring what dead processes left to the database; raises what it raises."""
         own = self._outbox.path
         for path in stranded(self._outbox.folder):
             if path == own:

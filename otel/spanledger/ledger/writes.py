@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, case, func, select
+from sqlalchemy import Connection, Engine, case
 
 from spanledger.ledger.dialect import put
 from spanledger.ledger.entry import Entry, units_told
@@ -94,8 +94,3 @@ def _ran(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
 
 def _run(row: dict[str, Any]) -> dict[str, Any]:
     return {"id": row["run"], **{name: row[name] for name in ("started", "ended", "service", "tenant", "user")}}
-
-
-def count(connection: Connection, table: Table) -> int:
-    """How many rows a table has."""
-    return connection.scalar(select(func.count()).select_from(table)) or 0
