@@ -108,8 +108,9 @@ def _patiently(connection: sqlite3.Connection, statement: str) -> None:
 
 def _begun(connection: Connection) -> None:
     """A transaction that may write takes the lock at once: one that reads first could not get it any more."""
-    reads = connection.get_execution_options().get("reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    if options.get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN" if options.get("reads") else "BEGIN IMMEDIATE")
 
 
 class Sink:
