@@ -15,10 +15,7 @@ from contextlib import contextmanager, suppress
 from errno import ENOSPC
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows: no process can tell whether another one lives, so each drains what is its own
-    fcntl = None  # type: ignore[assignment]
+from spanledger.budget.lease.locks import AVAILABLE, is_of, try_lock
 
 #: Bytes that wait at most, while the database cannot be reached: more than a million calls.
 FULL = 1024**3
@@ -113,7 +110,7 @@ class Outbox:
         while True:
             path = self.folder / f"{os.getpid()}-{uuid.uuid4().hex[:12]}{SUFFIX}"
             file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            if _lock(file) and _is_of(file, path):  # somebody who looks for dead processes may be quicker
+            if _lock(file) and is_of(file, path):  # somebody who looks for dead processes may be quicker
                 self._file, self._path = file, path
                 return
             os.close(file)
@@ -142,7 +139,7 @@ def taken(path: Path) -> Iterator[Iterator[bytes]]:
         yield iter(())  # another process was quicker
         return
     try:
-        if not _lock(file) or not _is_of(file, path):
+        if not _lock(file) or not is_of(file, path):
             yield iter(())
             return
         yield _pieces(file)
@@ -162,17 +159,5 @@ def _pieces(file: int) -> Iterator[bytes]:
 
 
 def _lock(file: int) -> bool:
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_of(file: int, path: Path) -> bool:
-    """Whether an open file is the one that now has this name."""
-    with suppress(OSError):
-        return os.path.samestat(path.stat(), os.fstat(file))
-    return False
+    """Where files cannot be locked, nobody can tell whether a process lives, and each drains what it finds."""
+    return try_lock(file) if AVAILABLE else True

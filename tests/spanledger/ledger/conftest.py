@@ -7,18 +7,17 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
-from tests.support.postgres_server import PostgresServer
+from tests.support import ledger_databases
+from tests.support.postgres import postgres as started
 
 from spanledger.ledger import database
 from spanledger.ledger.migrate import migrate
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    server = PostgresServer()
-    server.start()
-    yield server
-    server.close()
+def postgres() -> Iterator[str]:
+    with started() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -26,8 +25,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite://{tmp_path}/calls.sqlite"
-    server: PostgresServer = request.getfixturevalue("postgres")
-    return server.database()
+    return ledger_databases.database(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture

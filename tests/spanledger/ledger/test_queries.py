@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, insert
+from tests.support import ledger_databases
 from tests.support import ledger_oracle as oracle
 from tests.support.entries import BEGIN, DAYS, entries
-from tests.support.postgres_server import PostgresServer
 
 from spanledger.ledger import Entry, database, queries, schema
 from spanledger.ledger.filters import Filter, Window
@@ -35,8 +35,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder: Path = tmp_path_factory.mktemp("ledger")
     url = f"sqlite://{folder}/calls.sqlite"
     if request.param == "postgresql":
-        server: PostgresServer = request.getfixturevalue("postgres")
-        url = server.database()
+        url = ledger_databases.database(request.getfixturevalue("postgres"))
     engine = database.engine(url)
     migrate(engine)
     told = random.Random(1).sample(ENTRIES, len(ENTRIES))
