@@ -37,6 +37,10 @@ class Maker(NamedTuple):
     environment: str = ""
 
 
+NOBODY = Maker()
+_MAKER = Maker._fields
+
+
 class Entry(NamedTuple):
     """A metered call, or an attempt of one that brought no answer and was perhaps billed (`kind`).
 
@@ -95,11 +99,13 @@ class Entry(NamedTuple):
     remaining_requests: int | None = None
     remaining_tokens: int | None = None
 
-    def line(self) -> bytes:
-        """As a line of the outbox."""
+    def line(self, maker: Maker = NOBODY) -> bytes:
+        """As a line of the outbox; `maker` is whose it is where it does not say so itself."""
         said: dict[str, Any] = {
             name: value for name, value, default in zip(_FIELDS, self, _DEFAULTS, strict=True) if value is not default
         }
+        if self.service is None and maker is not NOBODY:
+            said |= {name: value for name, value in zip(_MAKER, maker, strict=True) if value}
         if self.usage is not None:
             said["usage"] = counts(self.usage)
         return _encode(said).encode() + b"\n"

@@ -14,14 +14,13 @@ from typing import Protocol
 
 from spanledger.budget import forks
 from spanledger.errors import failed
-from spanledger.ledger.entry import Entry, Maker
+from spanledger.ledger.entry import NOBODY, Entry, Maker
 from spanledger.ledger.outbox import Outbox, stranded, taken
 
 #: Seconds that entries are gathered before they are brought to the database, and until it is tried again in trouble.
 GATHER, AGAIN = 0.25, 5.0
 #: Seconds that the end of a process waits for the database. What it does not take then stays in the outbox.
 GRACE = 1.0
-NOBODY = Maker()
 
 
 class Sink(Protocol):
@@ -55,10 +54,7 @@ class Recorder:
     def record(self, entry: Entry) -> None:
         """Take an entry. When this returns it survives the process."""
         try:
-            maker = self.maker
-            if entry.service is None:
-                entry = entry._replace(service=maker.service or None, environment=maker.environment or None)
-            self._outbox.append(entry.line())
+            self._outbox.append(entry.line(self.maker))
             if not self._due.is_set():
                 self._due.set()
             if self._thread is None:
