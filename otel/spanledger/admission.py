@@ -9,7 +9,7 @@ from opentelemetry.trace import Span
 
 from spanledger.bound import Bound
 from spanledger.errors import Refusal, Refused
-from spanledger.guard import BudgetPause, Cut, Decision, Deferred, Ticket, Warned
+from spanledger.guard import BudgetPause, Cut, Decision, Deferred, Ended, Ticket, Warned
 from spanledger.semconv import names
 from spanledger.usage import Usage
 
@@ -75,6 +75,11 @@ class Admission:
         decision = self._ticket.waiting.decision if self._ticket.waiting else None
         if decision is not None:
             self._span.add_event(names.EVENT_SPANLEDGER_BUDGET_DECISION, _decision(decision))
+
+    @property
+    def ended(self) -> Ended | None:
+        """What was charged last; None where nothing was."""
+        return self._ticket.ended
 
     def attempt_over(self, *, billed: bool) -> None:
         """The attempt brought no answer; `billed` unless it is known that nobody is charged for it."""

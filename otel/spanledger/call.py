@@ -17,12 +17,13 @@ from weakref import WeakSet
 from opentelemetry import context, trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from spanledger import scope
+from spanledger import posting, scope
 from spanledger.admission import Admission
 from spanledger.afterwards import Afterwards
 from spanledger.config import Settings
 from spanledger.errors import Refusal, contained, exceeded, failed, type_name
 from spanledger.guard import Asked, Guard
+from spanledger.ledger import Recorder
 from spanledger.lineage import Facts, Lineage
 from spanledger.messages import NOTHING, Answer, Request
 from spanledger.pending import Remembered
@@ -66,6 +67,8 @@ class Calls:
         self.clock = clock
         #: What is remembered of work that one call begins and another one ends.
         self.remembered = Remembered(guard.store if guard else None)
+        #: Takes an entry for every call; None where no ledger is kept.
+        self.ledger: Recorder | None = None
         self.afterwards = Afterwards()
         #: Streams under way, each with a `closed` that settles it: for the end of the process.
         self.streams: WeakSet[Any] = WeakSet()
@@ -82,6 +85,8 @@ class Calls:
             stream.closed()
         if self.guard is not None:
             self.guard.close()
+        if self.ledger is not None:
+            self.ledger.close()
 
     def unmetered(self, why: str) -> None:
         """A call is about to leave that cannot be metered; `why` says it in a sentence.
@@ -139,6 +144,7 @@ class Calls:
         span = self.tracer.start_span(name, here, SpanKind.CLIENT, attributes, request.links or None)
         self.lineage.claimed(span.get_span_context().span_id)
         call = Call(self, request, span, here, payer)
+        call.id = attributes[names.SPANLEDGER_CALL_ID]
         call.admission = self.admission(request, payer, here, span)
         return call
 
@@ -175,6 +181,11 @@ class Call:
         self._began = calls.clock()
         self._first_chunk: float | None = None
         self.payer = payer
+        #: One for the logical call, whatever became of its attempts; begins with the time in hexadecimal nanoseconds.
+        self.id = ""
+        self.attempts = 1
+        #: How many attempts brought no answer, and when the last of them ended, in seconds since the call began.
+        self.overs, self._over_at = 0, 0.0
         #: What it asks of its budgets; None where none counts it.
         self.admission: Admission | None = None
         self._pid = os.getpid()
@@ -209,6 +220,11 @@ class Call:
         """Seconds since the call began."""
         return self._calls.clock() - self._began
 
+    @property
+    def began(self) -> int:
+        """When the call began, in nanoseconds since the epoch."""
+        return int(self.id[:16], 16)
+
     def first_chunk(self) -> None:
         """The first piece of a streamed answer is here."""
         if self._first_chunk is None:
@@ -216,10 +232,23 @@ class Call:
 
     def attempt_failed(self, number: int, error_type: str, status_code: int | None) -> None:
         """Attempt `number` (from 1) failed and the client makes another one."""
+        self.attempts = number + 1
         facts: dict[str, Any] = {names.SPANLEDGER_ATTEMPT_NUMBER: number, names.ERROR_TYPE: error_type}
         if status_code is not None:
             facts[names.HTTP_RESPONSE_STATUS_CODE] = status_code
         self.span.add_event(names.EVENT_SPANLEDGER_ATTEMPT_FAILED, facts)
+
+    def attempt_over(self, *, billed: bool) -> None:
+        """The attempt brought no answer; `billed` unless it is known that nobody is charged for it."""
+        if self.admission is not None:
+            self.admission.attempt_over(billed=billed)
+        if self._calls.ledger is not None:
+            with contained("ledger"):
+                self.overs += 1
+                since, self._over_at = self._over_at, self.elapsed
+                if billed:
+                    ended = self.admission.ended if self.admission else None
+                    self._calls.ledger.record(posting.of_lost_attempt(self, since, self._over_at, ended))
 
     def limits(self, limits: dict[str, int]) -> None:
         """What the provider's rate-limit headers said, by attribute name. The last answer counts."""
@@ -276,6 +305,9 @@ class Call:
         self.span.set_attributes(found)
         facts = self._facts(answer, price, duration, error_type)
         self._calls.lineage.metered(self.span.get_span_context().span_id, facts)
+        if self._calls.ledger is not None:
+            paid = posting.Paid(price, self.admission.ended if self.admission else None)
+            self._calls.ledger.record(posting.of_call(self, facts, answer, paid))
         for other in answer.beside:
             self._beside(other)
 

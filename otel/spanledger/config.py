@@ -80,6 +80,18 @@ def _hosts(text: str) -> tuple[tuple[str, str | None], ...]:
     return tuple(found)
 
 
+def _retention(text: str) -> tuple[tuple[str, int | None], ...]:
+    """Pairs of what is kept and for how many days; None is for ever."""
+    kept = ("calls", "runs", "cache_events", "scores", "minutes", "hours", "days")
+    found: list[tuple[str, int | None]] = []
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        name, _, days = (side.strip() for side in entry.lower().partition("="))
+        if name not in kept or not (days == "forever" or (days.isdigit() and 0 < int(days) < 36_500)):
+            raise ValueError(f"must be days of {', '.join(kept)}, such as calls=90,scores=forever")
+        found.append((name, None if days == "forever" else int(days)))
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One row of the table: environment variable, field of `Settings`, parser, and what it means."""
@@ -103,7 +115,20 @@ TABLE = (
         _text,
         "Where budgets are kept: `auto`, `memory:`, `sqlite:///path` or `redis://host`.",
     ),
-    Setting("SPANLEDGER_DATABASE_URL", "database_url", _text, "Call ledger; by default a file beside the store's."),
+    Setting(
+        "SPANLEDGER_DATABASE_URL",
+        "database_url",
+        _text,
+        "Call ledger: `sqlite:///path`, `postgresql://host/database` or `off`; by default a file beside the store's.",
+    ),
+    Setting(
+        "SPANLEDGER_RETENTION",
+        "retention",
+        _retention,
+        "Days that the call ledger keeps things, such as `calls=90,cache_events=30`: `calls`, `runs`, `cache_events`, "
+        "`scores`, and sums by `minutes`, `hours`, `days`; `forever` instead of days. Usually 400, caches 90, sums by "
+        "day forever.",
+    ),
     Setting(
         "SPANLEDGER_PRICES",
         "prices",
@@ -170,6 +195,7 @@ class Settings:
     budgets: str | None = None
     store: str = "auto"
     database_url: str | None = None
+    retention: tuple[tuple[str, int | None], ...] | None = None
     prices: str | None = None
     capture_content: str = "off"
     redact: bool = True

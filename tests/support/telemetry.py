@@ -18,6 +18,7 @@ from opentelemetry.trace import Tracer
 from spanledger.call import Calls
 from spanledger.config import Settings
 from spanledger.guard import Guard
+from spanledger.ledger import opening
 from spanledger.lineage import Lineage
 from spanledger.pipeline import budgeting
 from spanledger.pipeline.export import FanOut
@@ -123,6 +124,7 @@ def telemetry(
     meters = MeterProvider([reader], resource=provider.resource, shutdown_on_exit=False)
     guard = guard or budgeting.guard(settings, BOOK)
     calls = Calls(settings, BOOK, lineage, guard=guard, provider=provider)
+    calls.ledger = opening.recorder(settings, budgeted=guard is not None)
     runtime = Runtime(settings, BOOK, lineage, FanOut(), calls)
     exporter = InMemorySpanExporter()
     runtime.export.join(exporter)

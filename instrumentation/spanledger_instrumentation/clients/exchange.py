@@ -202,16 +202,14 @@ class Metered(Exchange):
     def attempt_failed(self, error: BaseException) -> None:
         """The attempt got no answer."""
         self._failure = (type_name(error), None)
-        if self.call.admission is not None:
-            self.call.admission.attempt_over(billed=billed(error, self._handled))
+        self.call.attempt_over(billed=billed(error, self._handled))
 
     def attempt_answered(self, response: Any, *, streamed: bool) -> None:
         """The head of an answer is here, and its body too unless it is streamed."""
         self.call.limits(self.limits.read(response.headers))
         if response.status_code >= 300:
             self._failure = (str(response.status_code), response.status_code)
-            if self.call.admission is not None:
-                self.call.admission.attempt_over(billed=billed_status(response.status_code))
+            self.call.attempt_over(billed=billed_status(response.status_code))
         elif streamed:
             content_type = response.headers.get("content-type", "").lower()
             tap = self.events(content_type) or BodyTap(self.call, self.plain())

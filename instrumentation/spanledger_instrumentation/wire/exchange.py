@@ -110,8 +110,7 @@ class Exchange:
         return self.asks or bool(self._put)
 
     def _attempt_over(self, *, may_be_billed: bool) -> None:
-        if self.call.admission is not None:
-            self.call.admission.attempt_over(billed=may_be_billed)
+        self.call.attempt_over(billed=may_be_billed)
 
     @property
     def ended(self) -> bool:
@@ -145,7 +144,7 @@ class Exchange:
         self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
     ) -> None:
         self._active.release()
-        if error is not None and not self._handed_over:
+        if error is not None and not self._handed_over and not isinstance(error, (Refused, BudgetExceeded)):
             self._attempt_over(may_be_billed=billed(error, self._handled))
         if isinstance(error, Exception):
             self.call.fail(error)

@@ -24,16 +24,22 @@ def open_store(url: str) -> Store:
     Raises:
         ConfigError: it names none, or one that needs a package which is not there.
     """
-    if url == AUTO:
-        return SqliteStore(default_path())
+    if (file := file_of(url)) is not None:
+        return SqliteStore(file)
     scheme, colon, rest = url.partition(":")
     if colon and scheme == "memory" and not rest:
         return MemoryStore()
-    if colon and scheme == "sqlite":
-        return SqliteStore(_path(url, rest))
     if scheme in _REDIS and rest.startswith("//"):
         return _redis(url)
     raise ConfigError(f"SPANLEDGER_STORE: {url!r} names no store; give {_FORMS}")
+
+
+def file_of(url: str, setting: str = "SPANLEDGER_STORE") -> Path | None:
+    """The file that the URL of a setting names; None where it names no file. Raises ConfigError."""
+    if url == AUTO:
+        return default_path()
+    scheme, colon, rest = url.partition(":")
+    return _path(url, rest, setting) if colon and scheme == "sqlite" else None
 
 
 def existing_store(url: str) -> Store:
@@ -61,14 +67,12 @@ def default_path(environment: Mapping[str, str] = os.environ) -> Path:
     return base / "spanledger" / "budgets.sqlite"
 
 
-def _path(url: str, rest: str) -> Path:
+def _path(url: str, rest: str, setting: str) -> Path:
     if rest.startswith("//") and not rest.startswith("///"):
-        raise ConfigError(
-            f"SPANLEDGER_STORE: {url!r} names a host; an absolute path takes three slashes: sqlite:///path"
-        )
+        raise ConfigError(f"{setting}: {url!r} names a host; an absolute path takes three slashes: sqlite:///path")
     path = Path("/" + rest.lstrip("/") if rest.startswith("/") else rest).expanduser()
     if rest.endswith("/") or not path.name:
-        raise ConfigError(f"SPANLEDGER_STORE: {url!r} names no file; give sqlite:///absolute/path/of.sqlite")
+        raise ConfigError(f"{setting}: {url!r} names no file; give sqlite:///absolute/path/of.sqlite")
     return path.absolute()
 
 

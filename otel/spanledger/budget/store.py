@@ -135,10 +135,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A counter whose figures are not those that its own journal of holds and adjustments adds up to."""
+    """A counter whose figures are not those that its own journal of holds and adjustments adds up to.
+
+    `ledger`: what was committed is not what the rows of the call ledger were charged.
+    """
 
     counter: Counter
-    figure: Literal["committed", "held"]
+    figure: Literal["committed", "held", "ledger"]
     counted: int
     journal: int
 

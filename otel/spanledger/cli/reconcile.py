@@ -10,13 +10,15 @@ from typing import Any
 from spanledger import config
 from spanledger.budget import opening, reading
 from spanledger.budget.model import shown
-from spanledger.budget.store import Gap, StoreError
+from spanledger.budget.store import Gap, Store, StoreError
+from spanledger.cli.ledger import engine, told
 from spanledger.cli.table import table
+from spanledger.ledger import opening as opening_ledger
 
 
 def add(commands: Any) -> None:
     """Declare the command."""
-    own = commands.add_parser("reconcile", help="compare the counters of budgets with their journal of holds")
+    own = commands.add_parser("reconcile", help="compare budgets with their journal and the call ledger")
     own.add_argument("--format", choices=("table", "json"), default="table")
     own.set_defaults(do=do)
 
@@ -28,17 +30,35 @@ def do(given: argparse.Namespace) -> int:
     try:
         store = opening.existing_store(settings.store)
         counted, gaps = len(store.figures()), list(store.gaps())
+        books, more = _with_ledger(store)
     except StoreError as error:
         print(f"spanledger reconcile: the store cannot be read: {error}; see SPANLEDGER_STORE", file=sys.stderr)
         return 2
-    told = [_told(gap, units.get(gap.counter.budget, "USD")) for gap in gaps]
+    shown_gaps = [_told(gap, units.get(gap.counter.budget, "USD")) for gap in (*gaps, *more)]
     if given.format == "json":
-        print(json.dumps({"counters": counted, "gaps": told}, indent=2))
-    elif told:
-        print(table(tuple(told[0]), [tuple(one.values()) for one in told], right=1))
+        print(json.dumps({"counters": counted, "books": books, "gaps": shown_gaps}, indent=2))
+    elif shown_gaps:
+        print(table(tuple(shown_gaps[0]), [tuple(one.values()) for one in shown_gaps], right=1))
     else:
-        print(f"{counted} counters agree with their journal")
-    return 1 if told else 0
+        print(f"{counted} counters agree with their {' and the '.join(books)}")
+    return 1 if shown_gaps else 0
+
+
+def _with_ledger(store: Store) -> tuple[list[str], list[Gap]]:
+    """The books that were compared, and the gaps between counters and the ledger, where one is kept.
+
+    Raises:
+        ConfigError: there is one, and it cannot be read.
+    """
+    url = opening_ledger.url_of(config.strict(), budgeted=True)
+    file = None if url is None else opening_ledger.file_of(url)
+    if url is None or (file is not None and not file.exists()):
+        return ["journal"], []
+    made = engine()
+    from spanledger.ledger import reconciling  # noqa: PLC0415  imports much
+
+    with told(), made.connect().execution_options(reads=True) as connection:
+        return ["journal", "ledger"], list(reconciling.gaps(store, reconciling.charged(connection)))
 
 
 def _told(gap: Gap, unit: Any) -> dict[str, str]:

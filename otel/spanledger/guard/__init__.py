@@ -3,7 +3,7 @@
 from spanledger.guard.deferred import Deferred
 from spanledger.guard.guard import BudgetWarning, Guard, Policy, Warned
 from spanledger.guard.pausing import BudgetPause, Decider, Decision
-from spanledger.guard.ticket import Ticket
+from spanledger.guard.ticket import Ended, Ticket
 from spanledger.guard.worst import Asked, Cut
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Decider",
     "Decision",
     "Deferred",
+    "Ended",
     "Guard",
     "Policy",
     "Ticket",

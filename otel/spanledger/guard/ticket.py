@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from spanledger.bound import Bound
 from spanledger.budget.model import Budget
 from spanledger.budget.register import Place
-from spanledger.budget.store import Claim, Denied, Store, StoreError
+from spanledger.budget.store import Claim, Counter, Denied, Store, StoreError
 from spanledger.errors import Refusal, Refused, failed
 from spanledger.guard.deferred import Deferred
 from spanledger.guard.halts import way_out
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 UNREADABLE = "SPANLEDGER_BUDGETS"
 #: Seconds after which a call may be tried again that was refused only because of others under way.
 SOON = 1.0
+
+
+class Ended(NamedTuple):
+    """A hold that was settled: what its counters were charged, in their units, and what that is in nano-USD."""
+
+    hold: str
+    charged: tuple[tuple[Counter, int], ...]
+    nano_usd: int | None
 
 
 class Ticket:
@@ -46,6 +54,8 @@ class Ticket:
         self.waiting: Waiting | None = None
         #: What budgets that count money were charged for all attempts so far, in nano-USD.
         self.charged = 0
+        #: The hold that was settled last; None where that was settled by nobody, or released.
+        self.ended: Ended | None = None
 
     def cut(self, bound: Bound, *, fixed: bool = False) -> Cut:
         """What to change in the request so that it fits: a cheaper model where a budget says so, a cap on the output.
@@ -201,8 +211,7 @@ class Ticket:
 
     def failed(self, *, billed: bool) -> None:
         """The attempt brought no answer. `billed` unless it is known that nobody is charged for it."""
-        if self._hold is not None:
-            self._end(tuple(claim.amount for claim in self._claims) if billed else None)
+        self._end(tuple(claim.amount for claim in self._claims) if billed else None)
 
     def defer(self, ttl: float) -> Deferred | None:
         """Let the hold live on for `ttl` seconds when the call ends; None where there is none.
@@ -235,6 +244,7 @@ class Ticket:
         """
         unasked = self._hold is None
         if unasked and (self._asked_for or usage is None):
+            self.ended = None
             return []
         if unasked:  # under an id that the store does not know: it charges what it is told
             places = self._guard.places(self.asked)
@@ -250,12 +260,14 @@ class Ticket:
 
     def _end(self, actual: tuple[int, ...] | None) -> list[Warned]:
         hold, self._hold = self._hold, None
+        self.ended = None
         if hold is None or not self._claims:
             return []
-        for place, amount in zip(self._places, actual or (), strict=False):
-            if place.budget.unit == "USD":
-                self.charged += amount
-                break
+        if actual is not None:
+            paid = [amount for place, amount in zip(self._places, actual, strict=True) if place.budget.unit == "USD"]
+            self.charged += paid[0] if paid else 0
+            counters = (claim.counter for claim in self._claims)
+            self.ended = Ended(hold, tuple(zip(counters, actual, strict=True)), paid[0] if paid else None)
         return self._guard.settle(hold, self._claims, actual)
 
 

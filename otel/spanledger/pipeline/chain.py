@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from opentelemetry.sdk.trace import SpanProcessor
 
+from spanledger.call import Calls
 from spanledger.config import Settings
-from spanledger.guard import Guard
 from spanledger.lineage import Lineage
 from spanledger.pipeline.enforce import Enforce
 from spanledger.pipeline.meters import Meters
@@ -22,10 +22,10 @@ def chain(
     lineage: Lineage,
     meters: Meters,
     export: SpanProcessor,
-    guard: Guard | None = None,
+    calls: Calls,
 ) -> SpanProcessor:
     """Enforce ► Price ► Redact ► Record ► export: every span passes once, whatever number of exporters follows."""
     record = Record(export, lineage, meters)
     redact = Redact(record) if settings.redact else record
-    budgets = SecondLine(guard, lineage) if guard is not None else None
-    return Enforce(Price(redact, book, lineage, settings, budgets), lineage, budgets)
+    budgets = SecondLine(calls.guard, lineage) if calls.guard is not None else None
+    return Enforce(Price(redact, book, lineage, settings, budgets, calls.ledger), lineage, budgets)

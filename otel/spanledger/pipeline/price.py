@@ -16,11 +16,14 @@ from spanledger import scope
 from spanledger.call import SCOPE_NAME
 from spanledger.config import Settings
 from spanledger.errors import contained
+from spanledger.ledger import Recorder
 from spanledger.lineage import Facts, Lineage
 from spanledger.pipeline.content import without_content
 from spanledger.pipeline.covered import Claim, claim, covered_by, library, set_aside
+from spanledger.pipeline.foreign import of_span
 from spanledger.pipeline.second_line import SecondLine
 from spanledger.pipeline.stage import Stage, copied, plain
+from spanledger.posting import Paid
 from spanledger.pricing import Price as Priced
 from spanledger.pricing import PriceBook
 from spanledger.pricing.attributes import NANO, price_attributes
@@ -39,8 +42,10 @@ class Price(Stage):
         lineage: Lineage,
         settings: Settings,
         budgets: SecondLine | None = None,
+        ledger: Recorder | None = None,
     ) -> None:
         super().__init__(following)
+        self._ledger = ledger
         self._budgets = budgets
         self._book = book
         self._lineage = lineage
@@ -70,6 +75,7 @@ class Price(Stage):
         usage = replace(claimed.usage, estimated=True) if claimed.is_sum else claimed.usage
         claimed = replace(claimed, usage=usage)
         added: dict[str, Any] = {names.SPANLEDGER_USAGE_ESTIMATED: True} if usage.estimated else {}
+        price: Priced | None = None
         missing: tuple[str, ...] = ()
         if names.GEN_AI_USAGE_COST_AMOUNT in claimed.found:
             cost = _told(claimed.found)
@@ -77,10 +83,12 @@ class Price(Stage):
             price = self._price(claimed)
             cost, missing = (price.nano_usd, price.missing) if price else (None, ())
             added |= price_attributes(price, self._book.version)
+        facts = _facts(claimed, cost, missing)
         if span.context is not None:
-            self._lineage.metered(span.context.span_id, _facts(claimed, cost, missing))
-        if self._budgets is not None:
-            self._budgets.counted(claimed, cost)
+            self._lineage.metered(span.context.span_id, facts)
+        ended = None if self._budgets is None else self._budgets.counted(claimed, cost)
+        if self._ledger is not None:
+            self._ledger.record(of_span(claimed, facts, Paid(price, ended)))
         return copied(span, {**claimed.attributes, **added}) if added else span
 
     def _price(self, claimed: Claim) -> Priced | None:

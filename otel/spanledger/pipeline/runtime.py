@@ -19,6 +19,8 @@ from spanledger.call import Calls
 from spanledger.config import Settings
 from spanledger.endpoint import endpoints
 from spanledger.errors import contained, log
+from spanledger.ledger import Maker
+from spanledger.ledger import opening as ledger
 from spanledger.lineage import Lineage
 from spanledger.pending import Remembered
 from spanledger.pipeline import budgeting
@@ -56,6 +58,7 @@ class Runtime:
         book, lineage = open_book(settings.prices, settings.unpriced), Lineage()
         guard = budgeting.guard(settings, book)
         calls, notes = Calls(settings, book, lineage, guard=guard), None
+        calls.ledger = ledger.recorder(settings, budgeted=guard is not None)
         if guard is None and (notes := budgeting.notes(settings)) is not None:
             calls.remembered = Remembered(notes)
         return cls(settings, book, lineage, FanOut(), calls, notes=notes)
@@ -70,7 +73,9 @@ class Runtime:
         provider.sampler = RecordAll(provider.sampler)
         meters = Meters(meter_provider, self._info(provider))
         guard = self.calls.guard
-        provider.add_span_processor(chain(self.settings, self.book, self.lineage, meters, self.export, guard))
+        provider.add_span_processor(chain(self.settings, self.book, self.lineage, meters, self.export, self.calls))
+        if self.calls.ledger is not None:
+            self.calls.ledger.maker = self._maker(provider)
         if guard is not None:
             guard.service = str(provider.resource.attributes.get("service.name", ""))
             BudgetMeters(guard, meter_provider)
@@ -97,6 +102,12 @@ class Runtime:
         found = provider.resource.attributes
         known = ("service.name", "service.version", "telemetry.distro.version")
         return tuple((key, found[key]) for key in known if key in found)
+
+    @staticmethod
+    def _maker(provider: TracerProvider) -> Maker:
+        found = provider.resource.attributes
+        environment = found.get("deployment.environment.name") or found.get("deployment.environment") or ""
+        return Maker(str(found.get("service.name", "")), str(environment))
 
     def say_problems(self) -> None:
         """One warning for each setting that could not be used, and for those that have no effect yet."""

@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind
 from spanledger import scope
 from spanledger.call import SCOPE_NAME
 from spanledger.errors import exceeded
-from spanledger.guard import Asked, Guard
+from spanledger.guard import Asked, Ended, Guard
 from spanledger.lineage import Lineage
 from spanledger.pipeline.covered import INFERENCE, Claim, library
 from spanledger.pipeline.stage import plain
@@ -50,13 +50,19 @@ class SecondLine:
         above = self._lineage.open(span.parent.span_id) if span.parent is not None else None
         return above is not None and (above.claimed or self._lineage.inside(above))
 
-    def counted(self, claimed: Claim, nano_usd: int | None) -> None:
+    def counted(self, claimed: Claim, nano_usd: int | None) -> Ended | None:
         """A call has ended that nobody else counts: charge it to whoever paid where it began."""
-        node = claimed.node
-        payer = _payer(node.payer, node.run) if node is not None else _payer(scope.EMPTY, None)
-        ticket = self._guard.ticket(_asked(claimed.found, payer))
-        if ticket is not None:
-            ticket.settle(claimed.usage, nano_usd)
+        ticket = self._guard.ticket(_asked(claimed.found, payer_of(claimed)))
+        if ticket is None:
+            return None
+        ticket.settle(claimed.usage, nano_usd)
+        return ticket.ended
+
+
+def payer_of(claimed: Claim) -> scope.Scope:
+    """Who pays for a call of another library: whoever paid where it began."""
+    node = claimed.node
+    return _payer(node.payer, node.run) if node is not None else _payer(scope.EMPTY, None)
 
 
 def _payer(payer: scope.Scope, run: str | None) -> scope.Scope:

@@ -1,0 +1,10 @@
+"""The call ledger: a row for every metered call, for as long as the user keeps it; the bill is read from it.
+
+Here is only what the hot path needs. Whoever writes to the database or asks it imports `opening`, `writes`, `queries`
+and the rest of this room, and SQLAlchemy with them.
+"""
+
+from spanledger.ledger.entry import Charge, Entry, Maker
+from spanledger.ledger.recorder import Recorder
+
+__all__ = ["Charge", "Entry", "Maker", "Recorder"]

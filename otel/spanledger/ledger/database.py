@@ -1,0 +1,147 @@
+"""From a URL to an engine of SQLAlchemy, set up the way the ledger needs it."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
+
+from spanledger.budget import opening as budgets
+from spanledger.errors import ConfigError, failed
+from spanledger.ledger.entry import Entry
+from spanledger.ledger.migrate import ready
+from spanledger.ledger.retention import Keep, prune
+from spanledger.ledger.writes import write
+
+_FORMS = "sqlite:///absolute/path.sqlite or postgresql://user:password@host/database"
+#: Seconds that a writer waits for others.
+_PATIENCE = 5
+#: Seconds between two looks for what is too old to be kept.
+_TIDY = 6 * 3600
+#: What is kept where nobody said anything.
+FOR_LONG = Keep()
+#: What a database says to a row that it cannot take, however often it is asked.
+_UNTAKABLE = (DataError, IntegrityError, ValueError, OverflowError)
+
+
+def parsed(url: str) -> URL:
+    """The URL of a database that the ledger can be in.
+
+    Raises:
+        ConfigError: it is none. A password in it is not repeated.
+    """
+    if (file := budgets.file_of(url, "SPANLEDGER_DATABASE_URL")) is not None:
+        return URL.create("sqlite", database=str(file))
+    try:
+        found = make_url(url)
+    except ArgumentError:
+        raise ConfigError(f"SPANLEDGER_DATABASE_URL: this is no URL of a database; give {_FORMS}") from None
+    backend = found.get_backend_name()
+    if backend in ("postgres", "postgresql"):
+        return found.set(drivername="postgresql+psycopg")
+    raise ConfigError(f"SPANLEDGER_DATABASE_URL: {backend!r} is no database that the ledger knows; give {_FORMS}")
+
+
+def engine(url: str) -> Engine:
+    """An engine. It keeps no connections, so that forks and idle apps keep none either.
+
+    Raises:
+        ConfigError: the URL names no database, or one whose driver is not installed.
+    """
+    found = parsed(url)
+    try:
+        made = create_engine(found, poolclass=NullPool)
+    except (ImportError, NoSuchModuleError) as error:
+        raise ConfigError(
+            f"SPANLEDGER_DATABASE_URL: PostgreSQL needs a driver: pip install 'spanledger[postgres]' ({error})"
+        ) from error
+    if made.dialect.name == "sqlite":
+        event.listen(made, "do_connect", _private)
+        event.listen(made, "connect", _prepared)
+        event.listen(made, "begin", _begun)
+    return made
+
+
+def _private(_dialect: Any, _record: Any, args: Any, _options: Any) -> None:
+    """A new file is for its owner alone; SQLite gives the files beside it the same mode."""
+    path = Path(args[0])
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def _prepared(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where we say, tables included
+    _patiently(connection, "PRAGMA journal_mode = WAL")
+    for pragma in (
+        f"busy_timeout = {_PATIENCE * 1000}",
+        "synchronous = NORMAL",
+        "foreign_keys = ON",
+        "temp_store = MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _patiently(connection: sqlite3.Connection, statement: str) -> None:
+    """SQLite does not wait by itself for the locks that this takes."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute(statement)
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+        time.sleep(random.uniform(0, 0.01))
+
+
+def _begun(connection: Connection) -> None:
+    """A transaction that may write takes the lock at once: one that reads first could not get it any more."""
+    options = connection.get_execution_options()
+    if options.get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN" if options.get("reads") else "BEGIN IMMEDIATE")
+
+
+class Sink:
+    """Takes entries into the database of a URL, with the tables made first where that is ours to do.
+
+    From time to time it forgets what is older than `keep` says.
+    """
+
+    def __init__(self, url: str, keep: Keep = FOR_LONG) -> None:
+        self._keep = keep
+        self._tidied = 0.0
+        self._engine = engine(url)
+        with suppress_instrumentation():
+            ready(self._engine)
+
+    def __call__(self, entries: Sequence[Entry]) -> None:
+        """Take them all but those that the database never takes; these are counted and logged once."""
+        with suppress_instrumentation():
+            self._take(entries)
+            if time.monotonic() - self._tidied > _TIDY:
+                self._tidied = time.monotonic()
+                with self._engine.begin() as connection:
+                    prune(connection, self._keep, time.time())
+
+    def _take(self, entries: Sequence[Entry]) -> None:
+        try:
+            write(self._engine, entries)
+        except _UNTAKABLE as error:
+            if len(entries) == 1:
+                failed("ledger", error)
+                return
+            half = len(entries) // 2
+            self._take(entries[:half])
+            self._take(entries[half:])

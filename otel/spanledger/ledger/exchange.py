@@ -1,0 +1,159 @@
+"""The ledger to take along: out of the database as entries, and as JSON lines, CSV or Parquet, and back.
+
+Whatever comes back has its id, so it counts once however often it is brought.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import IO, Any, Literal, TypeVar, get_args
+
+from sqlalchemy import JSON, Boolean, Connection, Integer, select
+
+from spanledger.errors import ConfigError
+from spanledger.ledger.entry import Charge, Entry, usage_of
+from spanledger.ledger.schema import TOKENS, calls, charges
+from spanledger.ledger.writes import row_of
+from spanledger.usage import Usage
+
+Format = Literal["jsonl", "csv", "parquet"]
+FORMATS: tuple[str, ...] = get_args(Format)
+_T = TypeVar("_T")
+#: Rows that are in memory at a time.
+BATCH = 1000
+_PLAIN = tuple(name for name in Entry._fields if name in calls.c)
+_COLUMNS = (*calls.c.keys(), "charges")
+
+
+def usage_of_row(row: dict[str, Any]) -> Usage:
+    """What the call of a row used."""
+    said = {name: row[name] for name in (*TOKENS, "estimated", "suspect", "reported_nano_usd")}
+    return usage_of({**said, "units": row["units"] or {}})
+
+
+def entry_of(row: dict[str, Any], paid: Iterable[Charge] = ()) -> Entry:
+    """The entry that a row was made of."""
+    said = {name: row[name] for name in _PLAIN}
+    said["usage"] = usage_of_row(row) if row["used"] else None
+    return Entry(**{**said, "missing": tuple(row["missing"] or ()), "charges": tuple(paid)})
+
+
+def entries(connection: Connection, since: int, until: int) -> Iterator[Entry]:
+    """All entries that began in a span of time (nanoseconds since the epoch), the earliest first."""
+    inside = (calls.c.started >= since) & (calls.c.started < until)
+    found = select(calls).where(inside).order_by(calls.c.started, calls.c.id)
+    rows = (dict(row) for row in connection.execution_options(yield_per=BATCH).execute(found).mappings())
+    for batch in batches(rows, BATCH):
+        paid: dict[str, list[Charge]] = {}
+        wanted = select(charges).where(charges.c.call.in_([row["id"] for row in batch])).order_by(*charges.primary_key)
+        for call, *charge in connection.execute(wanted):
+            paid.setdefault(call, []).append(Charge(*charge))
+        yield from (entry_of(row, paid.get(row["id"], ())) for row in batch)
+
+
+def batches(found: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    """The same in lists of so many."""
+    rest = iter(found)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+def save(found: Iterable[Entry], out: IO[bytes], format_: Format) -> int:
+    """Write entries to a file; returns how many."""
+    if format_ == "parquet":
+        return _save_parquet(found, out)
+    if format_ == "jsonl":
+        return sum(1 for entry in found if out.write(entry.line()))
+    count, text = 0, _Text(out)
+    writer = csv.writer(text)
+    writer.writerow(_COLUMNS)
+    for entry in found:
+        writer.writerow(_cells(entry).values())
+        count += 1
+    return count
+
+
+def load(file: IO[bytes], format_: Format) -> Iterator[Entry]:
+    """The entries of a file. Raises ConfigError where it is none of ours."""
+    try:
+        if format_ == "jsonl":
+            yield from (Entry.read(line) for line in file)
+        elif format_ == "csv":
+            csv.field_size_limit(sys.maxsize)
+            yield from (_of_cells(row) for row in csv.DictReader(line.decode() for line in file))
+        else:
+            yield from (_of_cells(row) for row in _load_parquet(file))
+    except (ValueError, TypeError, LookupError) as error:
+        raise ConfigError(f"this is no export of a ledger as {format_}: {error!r}") from error
+
+
+class _Text:
+    """What `csv` writes to; it ends lines itself."""
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        """Write a line."""
+        return self._out.write(text.encode())
+
+
+def _cells(entry: Entry) -> dict[str, Any]:
+    row = row_of(entry)
+    cells = {
+        name: json.dumps(row[name]) if isinstance(calls.c[name].type, JSON) and row[name] is not None else row[name]
+        for name in calls.c.keys()  # noqa: SIM118  these are columns
+    }
+    return {**cells, "charges": json.dumps(entry.charges) if entry.charges else None}
+
+
+def _of_cells(cells: dict[str, Any]) -> Entry:
+    row = {name: _value(name, cells.get(name)) for name in calls.c.keys()}  # noqa: SIM118  these are columns
+    paid = cells.get("charges")
+    return entry_of(row, (Charge(*charge) for charge in json.loads(paid)) if paid else ())
+
+
+def _value(name: str, cell: Any) -> Any:
+    kind = calls.c[name].type
+    if cell is None or cell == "":
+        return 0 if name in TOKENS else None
+    if isinstance(kind, JSON):
+        return json.loads(cell)
+    if isinstance(kind, Boolean):
+        return cell in (True, "True", "true", "1")
+    return int(cell) if isinstance(kind, Integer) else str(cell)
+
+
+def _save_parquet(found: Iterable[Entry], out: IO[bytes]) -> int:
+    arrow, parquet = _pyarrow()
+    kinds = {Boolean: arrow.bool_(), Integer: arrow.int64()}
+    fields = [
+        (column.name, next((kind for sql, kind in kinds.items() if isinstance(column.type, sql)), arrow.string()))
+        for column in calls.c
+    ]
+    schema = arrow.schema([*fields, ("charges", arrow.string())])
+    count = 0
+    with parquet.ParquetWriter(out, schema) as writer:
+        for batch in batches(map(_cells, found), BATCH):
+            writer.write_table(arrow.Table.from_pylist(batch, schema))
+            count += len(batch)
+    return count
+
+
+def _load_parquet(file: IO[bytes]) -> Iterator[dict[str, Any]]:
+    _, parquet = _pyarrow()
+    for batch in parquet.ParquetFile(file).iter_batches(BATCH):
+        yield from batch.to_pylist()
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow  # noqa: PLC0415  few have it
+        import pyarrow.parquet  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigError(f"Parquet needs a package: pip install 'spanledger[parquet]' ({error})") from error
+    return pyarrow, pyarrow.parquet

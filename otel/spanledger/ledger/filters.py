@@ -1,0 +1,101 @@
+"""What a question to the ledger is about: a span of time, and which calls in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, false, func, or_
+
+from spanledger.ledger.rollup import GRAINS, NANO
+from spanledger.ledger.schema import calls, dimensions, rollups
+
+_MINUTE, _HOUR, _DAY = GRAINS
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From `since` to before `until`, in seconds since the epoch, both whole minutes."""
+
+    since: int
+    until: int
+
+    @classmethod
+    def of(cls, since: float, until: float) -> Window:
+        """The whole minutes that a span of time touches."""
+        return cls(int(since // _MINUTE) * _MINUTE, int(-(-until // _MINUTE)) * _MINUTE)
+
+    @property
+    def days(self) -> float:
+        """How long it is."""
+        return (self.until - self.since) / _DAY
+
+    def pieces(self) -> tuple[tuple[int, int, int], ...]:
+        """The same as spans of whole days, hours and minutes: as few sums as possible. Grain, beginning, end."""
+        return tuple(piece for piece in _pieces(self.since, self.until, (_DAY, _HOUR, _MINUTE)) if piece[1] < piece[2])
+
+
+def _pieces(since: int, until: int, grains: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    grain, *finer = grains
+    first, last = -(-since // grain) * grain, until // grain * grain
+    if first > last:  # nothing whole of this grain is inside
+        return _pieces(since, until, tuple(finer)) if finer else []
+    rest = tuple(finer)
+    before = _pieces(since, first, rest) if rest else []
+    after = _pieces(last, until, rest) if rest else []
+    return [*before, (grain, first, last), *after]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Only calls on which all of these agree; None is any, an empty text stands for calls where nothing was said."""
+
+    service: str | None = None
+    environment: str | None = None
+    operation: str | None = None
+    stage: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    tenant: str | None = None
+    user: str | None = None
+    status: str | None = None
+
+    @property
+    def rolled_up(self) -> bool:
+        """Whether sums are kept of what it asks for; of single users none are."""
+        return self.user is None
+
+    def _wanted(self) -> dict[str, str]:
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
+
+    def of_rollups(self) -> list[ColumnElement[bool]]:
+        """As conditions on the combinations."""
+        return [dimensions.c[name] == value for name, value in self._wanted().items()]
+
+    def of_calls(self) -> list[ColumnElement[bool]]:
+        """As conditions on rows. One that an index serves is left as plain as it serves."""
+        return [
+            column_of(name) == value if value else func.coalesce(column_of(name), "") == ""
+            for name, value in self._wanted().items()
+        ]
+
+
+ALL = Filter()
+
+
+def column_of(name: str) -> ColumnElement[Any]:
+    """The column of `calls` that a dimension is read from."""
+    if name == "model":
+        return func.coalesce(func.nullif(calls.c.request_model, ""), calls.c.response_model)
+    return calls.c[name]
+
+
+def rolled(window: Window, table: Any = rollups) -> ColumnElement[bool]:
+    """The rows of a table of rollups that make up a window."""
+    parts = (and_(table.c.grain == g, table.c.at >= a, table.c.at < b) for g, a, b in window.pieces())
+    return or_(false(), *parts)
+
+
+def during(window: Window) -> ColumnElement[bool]:
+    """The calls that began in a window."""
+    return and_(calls.c.started >= window.since * NANO, calls.c.started < window.until * NANO)

@@ -1,0 +1,104 @@
+"""Single calls out of the ledger: pages of them, one run, one trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
+
+from spanledger.ledger.filters import ALL, Filter, Window, during
+from spanledger.ledger.results import Call, Page, Run, Totals
+from spanledger.ledger.rollup import counted
+from spanledger.ledger.schema import calls, runs
+
+#: Rows of a page at most.
+PAGE = 1000
+
+
+def page(
+    connection: Connection,
+    window: Window,
+    only: Filter = ALL,
+    *,
+    after: tuple[int, str] | None = None,
+    limit: int = 100,
+) -> Page:
+    """Calls and lost attempts of a window, the latest first; `after` is that of the page before.
+
+    Rows that come late stand where they belong, so pages never repeat or skip what was there from the beginning.
+    """
+    limit = max(1, min(limit, PAGE))
+    where = [during(window), *only.of_calls()]
+    if after is not None:
+        where.append(_before(*after))
+    found = select(calls).where(*where).order_by(calls.c.started.desc(), calls.c.id.desc()).limit(limit + 1)
+    rows = tuple(Call(dict(row)) for row in connection.execute(found).mappings())
+    last = rows[limit - 1] if len(rows) > limit else None
+    return Page(rows[:limit], None if last is None else (last.started, last.id))
+
+
+def _before(started: int, id_: str) -> ColumnElement[bool]:
+    """Further down than this call. The first part is for the index."""
+    row = calls.c
+    return and_(row.started <= started, or_(row.started < started, row.id < id_))
+
+
+def after(started: int, id_: str) -> ColumnElement[bool]:
+    """Later than this call. The first part is for the index."""
+    row = calls.c
+    return and_(row.started >= started, or_(row.started > started, row.id > id_))
+
+
+def run(connection: Connection, id_: str) -> Run | None:
+    """A run with its calls; None where nothing is known of it."""
+    found = connection.execute(select(runs).where(runs.c.id == id_)).mappings().one_or_none()
+    if found is None:
+        return None
+    rows = _calls(connection, calls.c.run == id_)
+    return Run(**found, totals=added_up(rows), calls=rows)
+
+
+def trace(connection: Connection, trace_id: str) -> tuple[Call, ...]:
+    """The calls of a trace, the earliest first."""
+    return _calls(connection, calls.c.trace_id == trace_id)
+
+
+def _calls(connection: Connection, where: ColumnElement[bool]) -> tuple[Call, ...]:
+    rows = select(calls).where(where).order_by(calls.c.started, calls.c.id)
+    return tuple(Call(dict(row)) for row in connection.execute(rows).mappings())
+
+
+def everything(connection: Connection, since: int = 0) -> Iterator[Call]:
+    """All rows that began at `since` (nanoseconds since the epoch) or later, the earliest first; not all at a time."""
+    rows = select(calls).where(calls.c.started >= since).order_by(calls.c.started, calls.c.id)
+    found = connection.execution_options(yield_per=PAGE).execute(rows).mappings()
+    return (Call(dict(row)) for row in found)
+
+
+def added_up(rows: Iterable[Call]) -> Totals:
+    """What rows come to."""
+    return sum((_totals(row) for row in rows), Totals())
+
+
+def _totals(call: Call) -> Totals:
+    row, cost = call.row, call.cost or 0
+    is_call = row["kind"] == "call"
+    left = counted(row)
+    return Totals(
+        calls=left,
+        refused=is_call and not left,
+        errors=is_call and row["status"] == "error",
+        timeouts=is_call and row["status"] == "timeout",
+        lost=not is_call,
+        cost=cost,
+        cost_provider=cost if row["cost_source"] == "provider" else 0,
+        cost_estimated=cost if row["estimated"] else 0,
+        priced=row["price_status"] == "priced",
+        unpriced=row["price_status"] == "unpriced",
+        input=row["input"],
+        output=row["output"],
+        cache_read=row["cache_read"],
+        cache_write=row["cache_write"],
+        reasoning=row["reasoning"],
+        duration=row["ended"] - row["started"] if left else 0,
+    )

@@ -1,0 +1,175 @@
+"""Questions to the ledger: pure functions over a connection.
+
+Sums and percentiles come out of the rollups. Only questions about single users read rows, by an index on the user.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, case, func, literal, literal_column, select
+
+from spanledger.ledger.filters import ALL, Filter, Window, column_of, during, rolled
+from spanledger.ledger.results import NAMES, Hits, Operation, Percentiles, Projection, Totals
+from spanledger.ledger.rollup import GRAINS, NANO
+from spanledger.ledger.schema import DIMENSIONS, cache_events, calls, dimensions, latencies, rollups
+from spanledger.ledger.sketch import bin_of, quantiles
+
+DAY = GRAINS[-1]
+#: What can be grouped by, besides nothing.
+GROUPS = (*DIMENSIONS, "user", "day")
+_LEFT = dimensions.c.status != "refused"
+
+
+def totals(connection: Connection, window: Window, only: Filter = ALL) -> Totals:
+    """Everything together."""
+    return next(iter(_summed(connection, window, only, None).values()), Totals())
+
+
+def by(connection: Connection, group: str, window: Window, only: Filter = ALL) -> dict[str, Totals]:
+    """The same for each value of a dimension, of `user`, or for each UTC `day` (its beginning in seconds).
+
+    The key of calls where nothing was said is empty. Raises ValueError for what cannot be grouped by.
+    """
+    if group not in GROUPS:
+        raise ValueError(f"{group!r} is nothing to group by; take one of {', '.join(GROUPS)}")
+    return _summed(connection, window, only, group)
+
+
+def daily(connection: Connection, window: Window, only: Filter = ALL) -> dict[int, Totals]:
+    """For each UTC day, by its beginning in seconds since the epoch; days without calls too."""
+    found = by(connection, "day", window, only)
+    days = range(window.since // DAY * DAY, window.until, DAY)
+    return {day: found.get(str(day), Totals()) for day in days}
+
+
+def percentiles(connection: Connection, window: Window, only: Filter = ALL) -> Percentiles:
+    """How long calls took that left."""
+    return _latencies(connection, window, only, None).get("", Percentiles())
+
+
+def operations(connection: Connection, window: Window, only: Filter = ALL, limit: int = 10) -> tuple[Operation, ...]:
+    """The operations that cost most."""
+    found = sorted(by(connection, "operation", window, only).items(), key=lambda one: (-one[1].cost, one[0]))[:limit]
+    took = _latencies(connection, window, only, "operation")
+    return tuple(Operation(name, sums, took.get(name, Percentiles())) for name, sums in found)
+
+
+def tenants(connection: Connection, window: Window) -> tuple[str, ...]:
+    """Who was served, by name."""
+    return tuple(sorted(by(connection, "tenant", window)))
+
+
+def cache_hits(connection: Connection, window: Window) -> dict[str, Hits]:
+    """The caches of the app's, by layer."""
+    event = cache_events.c
+    hits = func.sum(case((event.hit, 1), else_=0))
+    inside = and_(event.at >= window.since * NANO, event.at < window.until * NANO)
+    rows = connection.execute(select(event.layer, hits, func.count()).where(inside).group_by(event.layer))
+    return {layer: Hits(int(hit), int(asked) - int(hit)) for layer, hit, asked in rows}
+
+
+def projection(connection: Connection, now: float, only: Filter = ALL, days: int = 7) -> Projection:
+    """What the month will cost at the rate of the last days, and today at the profile of the same days.
+
+    Today's share of a day is what those days had spent by this time of theirs; where they spent nothing, the share of
+    the day that is over.
+    """
+    today = int(now // DAY) * DAY
+    past = Window.of(today - days * DAY, today)
+    before = totals(connection, past, only).cost
+    so_far = totals(connection, Window.of(today, now), only).cost
+    clock = now - today
+    until_now = sum(
+        totals(connection, Window.of(day, day + clock), only).cost for day in range(past.since, past.until, DAY)
+    )
+    share = until_now / before if until_now else clock / DAY
+    return Projection(days, before, so_far, round(so_far / share) if share else so_far)
+
+
+def _summed(connection: Connection, window: Window, only: Filter, group: str | None) -> dict[str, Totals]:
+    rows = only.rolled_up and group != "user"
+    statement = _of_rollups(window, only, group) if rows else _of_calls(window, only, group)
+    return {str(key): Totals(*(int(value or 0) for value in sums)) for key, *sums in connection.execute(statement)}
+
+
+def _of_rollups(window: Window, only: Filter, group: str | None) -> Select[Any]:
+    sums = rollups.c
+    status = dimensions.c.status
+
+    def when(wanted: ColumnElement[bool]) -> ColumnElement[Any]:
+        return func.sum(case((wanted, sums.calls), else_=0))
+
+    counted = {
+        "calls": when(_LEFT),
+        "refused": when(status == "refused"),
+        "errors": when(status == "error"),
+        "timeouts": when(status == "timeout"),
+        "lost": func.sum(sums.attempts),
+    }
+    found = [counted[name] if name in counted else func.sum(sums[name]) for name in NAMES]
+    key: ColumnElement[Any] = literal("")
+    if group is not None:
+        key = sums.at - sums.at % DAY if group == "day" else dimensions.c[group]
+    joined = rollups.join(dimensions, sums.dimension == dimensions.c.id)
+    statement = select(key, *found).select_from(joined).where(rolled(window), *only.of_rollups())
+    return statement if group is None else statement.group_by(key)
+
+
+def _of_calls(window: Window, only: Filter, group: str | None) -> Select[Any]:
+    row = calls.c
+    call = row.kind == "call"
+
+    def count(*wanted: ColumnElement[bool]) -> ColumnElement[Any]:
+        return func.sum(case((and_(*wanted), 1), else_=0))
+
+    def sum_if(wanted: ColumnElement[bool], value: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.sum(case((wanted, value), else_=0))
+
+    left = and_(call, row.status != "refused")
+    counted = {
+        "calls": count(left),
+        "refused": count(call, row.status == "refused"),
+        "errors": count(call, row.status == "error"),
+        "timeouts": count(call, row.status == "timeout"),
+        "lost": count(row.kind == "attempt"),
+        "cost_provider": sum_if(row.cost_source == "provider", row.cost),
+        "cost_estimated": sum_if(row.estimated, row.cost),
+        "priced": count(row.price_status == "priced"),
+        "unpriced": count(row.price_status == "unpriced"),
+        "duration": sum_if(left, row.ended - row.started),
+    }
+    found = [counted[name] if name in counted else func.sum(row[name]) for name in NAMES]
+    key: ColumnElement[Any] = literal("")
+    if group is not None:
+        key = _day() if group == "day" else func.coalesce(column_of(group), "")
+    statement = select(key, *found).where(during(window), *only.of_calls())
+    return statement if group is None else statement.group_by(key)
+
+
+def _day() -> ColumnElement[Any]:
+    return calls.c.started // literal_column(str(DAY * NANO), BigInteger) * literal_column(str(DAY), BigInteger)
+
+
+def _latencies(connection: Connection, window: Window, only: Filter, group: str | None) -> dict[str, Percentiles]:
+    """By group; the key of everything together is empty."""
+    bins: defaultdict[str, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
+    for key, number, count in _binned(connection, window, only, group):
+        bins[str(key)][number] += count
+    return {key: Percentiles(*quantiles(found, 0.5, 0.95, 0.99)) for key, found in bins.items()}
+
+
+def _binned(connection: Connection, window: Window, only: Filter, group: str | None) -> Iterable[Sequence[Any]]:
+    if only.rolled_up:
+        key = literal("") if group is None else dimensions.c[group]
+        joined = latencies.join(dimensions, latencies.c.dimension == dimensions.c.id)
+        statement = select(key, latencies.c.bin, func.sum(latencies.c.count)).select_from(joined)
+        statement = statement.where(rolled(window, latencies), *only.of_rollups())
+        rows = connection.execute(statement.group_by(*([] if group is None else [key]), latencies.c.bin))
+        return ((key, number, int(count)) for key, number, count in rows)
+    name = literal("") if group is None else func.coalesce(column_of(group), "")
+    left = and_(calls.c.kind == "call", calls.c.status != "refused")
+    took = select(name, calls.c.ended - calls.c.started).where(during(window), left, *only.of_calls())
+    return ((key, bin_of(nanoseconds), 1) for key, nanoseconds in connection.execute(took))

@@ -1,0 +1,96 @@
+"""Entries into the database: each id once, with the rollups, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, case
+
+from spanledger.ledger.dialect import put
+from spanledger.ledger.entry import Entry, units_told
+from spanledger.ledger.rollup import Change
+from spanledger.ledger.schema import TOKENS, calls, charges, runs
+from spanledger.usage import Usage
+
+#: Rows that are written at a time.
+BATCH = 2000
+_NOTHING = Usage()
+_PLAIN = tuple(name for name in Entry._fields if name in calls.c)
+
+
+def write(engine: Engine, entries: Sequence[Entry]) -> int:
+    """Take entries; returns how many were new."""
+    new = 0
+    for first in range(0, len(entries), BATCH):
+        with engine.begin() as connection:
+            new += insert_entries(connection, entries[first : first + BATCH])
+    return new
+
+
+def insert_entries(connection: Connection, entries: Iterable[Entry]) -> int:
+    """Take entries in the transaction that is open; returns how many were new."""
+    by_id = {entry.id: entry for entry in sorted(entries, key=lambda entry: entry.id)}
+    rows = [row_of(entry) for entry in by_id.values()]
+    if not rows:
+        return 0
+    new = set(
+        put(connection, calls, rows, lambda insert: insert.on_conflict_do_nothing().returning(calls.c.id)).scalars()
+    )
+    fresh = [row for row in rows if row["id"] in new]
+    if fresh:
+        _charged(connection, [by_id[row["id"]] for row in fresh])
+        _ran(connection, fresh)
+        change = Change()
+        change.add(fresh)
+        change.apply(connection)
+    return len(fresh)
+
+
+def row_of(entry: Entry) -> dict[str, Any]:
+    """The row of an entry, by column."""
+    usage = entry.usage
+    row: dict[str, Any] = {name: _storable(getattr(entry, name)) for name in _PLAIN}
+    counts = usage or _NOTHING
+    row.update((name, getattr(counts, name)) for name in TOKENS)
+    row["used"] = usage is not None
+    row["units"] = (units_told(counts) or None) if counts.units else None
+    row["reported_nano_usd"] = counts.reported_nano_usd
+    row["missing"] = list(entry.missing) or None
+    return row
+
+
+def _storable(value: Any) -> Any:
+    """Text without what databases refuse in it: half characters, and those of the number 0."""
+    if isinstance(value, str) and not value.isprintable():
+        return value.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return value
+
+
+def _charged(connection: Connection, entries: Iterable[Entry]) -> None:
+    rows = [{"call": entry.id, **charge._asdict()} for entry in entries for charge in entry.charges]
+    if rows:
+        put(connection, charges, rows, lambda insert: insert.on_conflict_do_nothing())
+
+
+def _ran(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
+    """A run spans all of its calls, in whatever order they come."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if row["run"]:
+            run = found.setdefault(row["run"], _run(row))
+            run["started"], run["ended"] = min(run["started"], row["started"]), max(run["ended"], row["ended"])
+    if not found:
+        return
+
+    def widening(insert: Any) -> Any:
+        old, new = runs.c, insert.excluded
+        began = case((new.started < old.started, new.started), else_=old.started)
+        ended = case((new.ended > old.ended, new.ended), else_=old.ended)
+        return insert.on_conflict_do_update(index_elements=[old.id], set_={"started": began, "ended": ended})
+
+    put(connection, runs, [found[key] for key in sorted(found)], widening)
+
+
+def _run(row: dict[str, Any]) -> dict[str, Any]:
+    return {"id": row["run"], **{name: row[name] for name in ("started", "ended", "service", "tenant", "user")}}

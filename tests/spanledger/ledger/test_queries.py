@@ -1,0 +1,167 @@
+"""Questions to the ledger: the answers are those of a plain loop over all calls, to the nano-USD."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, insert
+from tests.support import ledger_databases
+from tests.support import ledger_oracle as oracle
+from tests.support.entries import BEGIN, DAYS, entries
+
+from spanledger.ledger import Entry, database, queries, schema
+from spanledger.ledger.filters import Filter, Window
+from spanledger.ledger.listing import added_up, everything, page, run, trace
+from spanledger.ledger.migrate import migrate
+from spanledger.ledger.results import Hits, Totals
+from spanledger.ledger.writes import write
+
+NANO = 1_000_000_000
+ENTRIES = list(entries(42, 4000))
+SINCE, UNTIL = BEGIN // NANO, BEGIN // NANO + DAYS * 86_400
+WHOLE = Window.of(SINCE, UNTIL)
+QUESTIONS = settings(max_examples=60, deadline=None)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def ledger(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    """Some thousand calls, told in batches out of order, some of them twice."""
+    folder: Path = tmp_path_factory.mktemp("ledger")
+    url = f"sqlite://{folder}/calls.sqlite"
+    if request.param == "postgresql":
+        url = ledger_databases.database(request.getfixturevalue("postgres"))
+    engine = database.engine(url)
+    migrate(engine)
+    told = random.Random(1).sample(ENTRIES, len(ENTRIES))
+    for first in range(0, len(told), 700):
+        write(engine, told[max(0, first - 50) : first + 700])
+    with engine.connect().execution_options(reads=True) as connection:
+        yield connection
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> tuple[Window, Filter]:
+    since = draw(st.integers(SINCE - 4000, UNTIL + 4000))
+    window = Window.of(since, since + draw(st.sampled_from((0, 300, 900, 3600, 21_600, 86_400, 3 * 86_400))))
+    names = draw(st.sets(st.sampled_from(Filter.__slots__), max_size=2))
+    return window, Filter(**{name: oracle.value(draw(st.sampled_from(ENTRIES)), name) for name in names})
+
+
+@QUESTIONS
+@given(asked=questions())
+def test_sums_and_percentiles_are_those_of_a_loop_over_all_calls(
+    ledger: Connection, asked: tuple[Window, Filter]
+) -> None:
+    found = oracle.matching(ENTRIES, *asked)
+    assert queries.totals(ledger, *asked) == oracle.totals(found)
+    took, answer = oracle.latencies(found), queries.percentiles(ledger, *asked)
+    for quantile, share in ((answer.p50, 0.5), (answer.p95, 0.95), (answer.p99, 0.99)):
+        assert oracle.near(quantile, took, share)
+
+
+@QUESTIONS
+@given(asked=questions(), group=st.sampled_from(queries.GROUPS))
+def test_groups_are_those_of_a_loop_over_all_calls(
+    ledger: Connection, asked: tuple[Window, Filter], group: str
+) -> None:
+    found = oracle.matching(ENTRIES, *asked)
+    assert queries.by(ledger, group, *asked) == oracle.grouped(found, lambda entry: oracle.value(entry, group))
+
+
+@QUESTIONS
+@given(asked=questions(), limit=st.integers(1, 300))
+def test_pages_show_every_call_once_the_latest_first(
+    ledger: Connection, asked: tuple[Window, Filter], limit: int
+) -> None:
+    expected = sorted(oracle.matching(ENTRIES, *asked), key=lambda entry: (entry.started, entry.id), reverse=True)
+    found, after = [], None
+    for _ in range(3):
+        shown = page(ledger, *asked, after=after, limit=limit)
+        found += [call.id for call in shown.calls]
+        after = shown.after
+        if after is None:
+            break
+    assert found == [entry.id for entry in expected[: 3 * limit]]
+    assert (after is None) == (len(expected) <= 3 * limit)
+
+
+def test_operations_are_listed_by_what_they_cost(ledger: Connection) -> None:
+    found = queries.operations(ledger, WHOLE, limit=2)
+    by_cost = sorted(oracle.grouped(ENTRIES, lambda e: e.operation).items(), key=lambda one: -one[1].cost)
+    assert [(one.name, one.totals) for one in found] == by_cost[:2]
+    for one in found:
+        took = oracle.latencies(entry for entry in ENTRIES if entry.operation == one.name)
+        assert oracle.near(one.latency.p95, took, 0.95)
+
+
+def test_days_without_calls_are_there_and_empty(ledger: Connection) -> None:
+    found = queries.daily(ledger, Window.of(SINCE - 86_400, UNTIL + 86_400))
+    assert [day % 86_400 for day in found] == [0] * len(found)
+    assert next(iter(found.values())) == Totals()
+    assert sum(found.values(), Totals()) == oracle.totals(ENTRIES)
+
+
+def test_tenants_are_those_that_were_served(ledger: Connection) -> None:
+    assert queries.tenants(ledger, WHOLE) == ("", "acme", "globex")
+
+
+def test_a_run_and_a_trace_have_their_calls_in_order(ledger: Connection) -> None:
+    of_run = [entry for entry in ENTRIES if entry.run == "run-7"]
+    found = run(ledger, "run-7")
+    assert found is not None
+    assert [call.id for call in found.calls] == [e.id for e in sorted(of_run, key=lambda e: (e.started, e.id))]
+    assert found.totals == oracle.totals(of_run)
+    assert run(ledger, "run-nobody-knows") is None
+    of_trace = {entry.id for entry in ENTRIES if entry.trace_id == f"{7:032x}"}
+    assert {call.id for call in trace(ledger, f"{7:032x}")} == of_trace
+
+
+def test_all_rows_add_up_to_what_the_rollups_say(ledger: Connection) -> None:
+    assert added_up(everything(ledger)) == queries.totals(ledger, Window.of(0, UNTIL + 86_400))
+
+
+def test_what_cannot_be_grouped_by_is_named(ledger: Connection) -> None:
+    with pytest.raises(ValueError, match="take one of service"):
+        queries.by(ledger, "weekday", WHOLE)
+
+
+def test_caches_are_counted_by_layer(engine: Any) -> None:
+    events = [("l1", True), ("l1", False), ("l1", True), ("l2", False)]
+    rows = [{"id": str(n), "at": BEGIN + n, "layer": layer, "hit": hit} for n, (layer, hit) in enumerate(events)]
+    with engine.begin() as connection:
+        connection.execute(insert(schema.cache_events), rows)
+        assert queries.cache_hits(connection, WHOLE) == {"l1": Hits(2, 1), "l2": Hits(0, 1)}
+        assert queries.cache_hits(connection, Window.of(0, 60)) == {}
+
+
+def test_what_is_ahead_is_told_by_the_days_before(engine: Any) -> None:
+    day, noon = 86_400, 43_200
+    today = SINCE // day * day
+    spent = [(today - n * day + at, usd) for n in range(1, 8) for at, usd in ((3600, 1), (noon + 3600, 3))]
+    spent.append((today + 1800, 2))
+    told = [
+        Entry(str(n), at * NANO, at * NANO, "chat", "openai", cost=usd * NANO, price_status="priced")
+        for n, (at, usd) in enumerate(spent)
+    ]
+    write(engine, told)
+    with engine.connect() as connection:
+        found = queries.projection(connection, today + noon)
+    assert (found.cost, found.today, found.of_today) == (28 * NANO, 2 * NANO, 8 * NANO)
+    assert found.monthly == 120 * NANO
+
+
+@given(since=st.integers(0, 10**6), length=st.integers(0, 10**6))
+def test_a_window_is_taken_apart_without_gaps_and_overlaps(since: int, length: int) -> None:
+    window = Window.of(since, since + length)
+    at = window.since
+    for grain, first, last in sorted(window.pieces(), key=lambda piece: piece[1]):
+        assert first == at
+        assert first % grain == last % grain == 0
+        at = last
+    assert at == window.until
