@@ -10,8 +10,8 @@ from typing import Any
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 
-from spanledger.admission import in_unit
 from spanledger.budget.listing import Row, rows
+from spanledger.budget.model import in_unit
 from spanledger.budget.store import StoreError
 from spanledger.errors import Refusal, failed
 from spanledger.guard import Guard, Warned
@@ -70,7 +70,7 @@ class BudgetMeters:
     def _gauge(self, figure: Callable[[Row], int | None]) -> Callable[[CallbackOptions], Iterable[Observation]]:
         def observe(_options: CallbackOptions) -> Iterable[Observation]:
             return [
-                Observation(in_unit(value, row.unit), self._labels(row))
+                Observation(float(in_unit(row.unit, value)), self._labels(row))
                 for row in self._fullest()
                 if (value := figure(row)) is not None
             ]
