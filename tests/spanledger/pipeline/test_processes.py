@@ -17,6 +17,7 @@ import pytest
 from tests.support.sink import Sink, sink
 
 from provider import Provider
+from spanledger.budget.opening import open_store
 
 INSTRUMENT = str(Path(sys.executable).with_name("opentelemetry-instrument"))
 ASK = """
@@ -121,6 +122,30 @@ def test_every_call_arrives_once(
     assert len(arrived.calls) == calls
     assert len({span.span_id for span in arrived.calls}) == calls
     assert arrived.counted("spanledger.calls") == calls
+
+
+WITHOUT_SDK = """
+from opentelemetry import trace
+trace.set_tracer_provider(trace.NoOpTracerProvider())
+import openai, spanledger
+spanledger.init()
+ask = [{"role": "user", "content": "<<output=50>> Hi"}]
+stream = openai.OpenAI().chat.completions.create(model="gpt-4o-mini", messages=ask, stream=True, max_tokens=60)
+next(iter(stream))
+"""
+
+
+def test_where_another_library_does_the_tracing_what_is_open_at_the_end_is_settled(
+    tmp_path: Path, provider: Provider, arrived: Sink
+) -> None:
+    url = f"sqlite:///{tmp_path / 'budgets.sqlite'}"
+    env = environment(provider, arrived) | {"SPANLEDGER_BUDGETS": "run=5USD", "SPANLEDGER_STORE": url}
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_SDK], env=env, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(open_store(url).holds()) == []
+    assert arrived.calls == []
 
 
 def test_a_terminated_app_sends_what_it_has_and_dies_of_the_signal(
