@@ -120,8 +120,8 @@ class Runtime:
             log.warning("%s: the default is used", problem)
         for problem in {endpoint.problem: None for endpoint in endpoints(os.environ) if endpoint.problem}:
             log.warning("%s; until then telemetry may go nowhere", problem)
-        if self.settings.capture_content == "archive":
-            log.warning("SPANLEDGER_CAPTURE_CONTENT=archive keeps nothing in this version; use span or off")
+        for setting in self.settings.idle:
+            log.warning("%s", setting)
         if self.book.broken:
             log.warning("SPANLEDGER_PRICES: %s; until then no call is priced", self.book.broken)
 
