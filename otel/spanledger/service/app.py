@@ -1,0 +1,72 @@
+"""The service put together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from sqlalchemy import Engine
+from starlette.middleware.cors import CORSMiddleware
+
+from spanledger.config import Settings
+from spanledger.service import problems
+from spanledger.service.books import Books
+from spanledger.service.gate import Gate
+from spanledger.service.meters import Metered, Meters
+from spanledger.service.parts import Service
+from spanledger.service.rate import Rate
+from spanledger.service.routes import admin, budgets, calls, export, metrics, probes, prometheus
+from spanledger.service.tokens import Tokens
+from spanledger.service.watch import watch
+
+ROUTERS = (
+    metrics.router,
+    export.router,
+    calls.router,
+    budgets.router,
+    admin.router,
+    prometheus.router,
+    probes.router,
+)
+
+
+def create(
+    settings: Settings,
+    engine: Engine,
+    books: Books,
+    *,
+    tokens: Tokens | None = None,
+    clock: Callable[[], float] = time.time,
+) -> FastAPI:
+    """An app of these parts. Whoever has more to offer adds it: `app.include_router(router)`.
+
+    Raises:
+        ConfigError: a setting cannot be used.
+    """
+    rate = Rate.of(settings.service_rate, settings.store)
+    watched = watch(engine, books, settings.collector_url)
+    service = Service(settings, engine, books, rate, watched, tokens, clock)
+    app = FastAPI(
+        title="spanledger",
+        summary="What LLM agents cost: metrics, calls, runs, budgets.",
+        version=version("spanledger"),
+        docs_url=None,  # its pages load scripts from elsewhere
+        redoc_url=None,
+    )
+    app.state.service = service
+    app.state.meters = meters = Meters()
+    problems.install(app)
+    if service.settings.service_cors:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(service.settings.service_cors),
+            allow_methods=["GET"],
+            allow_headers=["Authorization"],
+        )
+    app.add_middleware(Gate, local=tokens is None)
+    app.add_middleware(Metered, meters=meters)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
