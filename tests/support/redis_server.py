@@ -6,13 +6,13 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import redis
 from spanstack import packages
+from tests.support.waiting import until
 
 HOST = "127.0.0.1"
 
@@ -74,11 +74,9 @@ def _free_port() -> int:
 
 
 def _until_it_listens(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
+    def listens() -> bool:
         assert process.poll() is None, log.read_text()
         with socket.socket() as one:
-            if one.connect_ex((HOST, port)) == 0:
-                return
-        time.sleep(0.01)
-    raise AssertionError(log.read_text())
+            return one.connect_ex((HOST, port)) == 0
+
+    assert until(listens), log.read_text()
