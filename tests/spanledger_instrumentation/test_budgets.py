@@ -40,10 +40,12 @@ def budgeted(budgets: str, **settings: Any) -> Iterator[Telemetry]:
     adapters = [adapter(made.calls) for adapter in (OpenAIAdapter, AnthropicAdapter, WireAdapter)]
     for adapter in adapters:
         adapter.install()
-    yield made
-    for adapter in adapters:
-        adapter.uninstall()
-    made.runtime.shutdown()
+    try:
+        yield made
+    finally:
+        for adapter in adapters:
+            adapter.uninstall()
+        made.runtime.shutdown()
 
 
 def books(made: Telemetry, budget: str = "global/total") -> Figures:
@@ -125,11 +127,13 @@ def test_the_apps_own_arguments_stay_as_they_are(client: openai.OpenAI) -> None:
 
 
 def test_of_many_at_once_only_those_leave_that_fit(client: openai.OpenAI, provider: Provider, key: str) -> None:
+    """An answer takes the whole hold but for some input: it leaves no room for another, however soon it comes."""
+    whole = said("<<input=100 output=1000 delay_ms=200>> Hello")
     with budgeted("global=0.0033USD") as made, ThreadPoolExecutor(30) as pool:
 
         def ask(_: int) -> bool:
             try:
-                client.chat.completions.create(model=MODEL, messages=said("<<delay_ms=200>> Hello"), max_tokens=1_000)
+                client.chat.completions.create(model=MODEL, messages=whole, max_tokens=1_000)
             except BudgetExceeded:
                 return False
             return True
