@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import ColumnElement, Connection, Table, delete
 
-from spanledger.ledger.rollup import GRAINS, NANO
+from spanledger.ledger.cuts import GRAINS
+from spanledger.ledger.results import NANO
 from spanledger.ledger.schema import cache_events, calls, latencies, rollups, runs, scores
 
 _DAY = 86_400
