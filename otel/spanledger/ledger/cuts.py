@@ -39,13 +39,20 @@ def _by(size: int, *, many: bool) -> tuple[int, ...]:
     return tuple(number(names) for names in sets if not {"model", "provider"} <= set(names))
 
 
-_FEW = (*_by(0, many=False), *_by(1, many=False), *_by(2, many=False), *_by(2, many=True))
+def _three() -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """By three columns, not more than one of them of many values: those with the operation, and the others."""
+    cuts = _by(3, many=False)
+    return tuple(c for c in cuts if c & _OPERATION), tuple(c for c in cuts if not c & _OPERATION)
+
+
+_OPERATION = _BIT["operation"]
+#: Operations are listed with their latencies under up to two filters.
+_TIMED = (*_by(0, many=False), *_by(1, many=False), *_by(2, many=False), *_by(2, many=True), *_three()[0])
+_HOURLY = (*_TIMED, *_three()[1])
 #: All cuts but the finest: first those with latencies, then those by the hour, then those by the day only.
-COARSE = (*_FEW, *_by(3, many=False), *_by(3, many=True))
-#: How many of them are kept: by the hour, by the day, and of latencies.
-HOURLY = len(_FEW) + len(_by(3, many=False))
-DAILY = len(COARSE)
-TIMED = len(_FEW)
+COARSE = (*_HOURLY, *_by(3, many=True))
+#: How many of them are kept: of latencies, by the hour, and by the day.
+TIMED, HOURLY, DAILY = len(_TIMED), len(_HOURLY), len(COARSE)
 
 
 @lru_cache(maxsize=1024)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, TextClause, and_, literal, select, text
+from sqlalchemy import ColumnElement, CompoundSelect, Select, Table, TextClause, and_, literal, select, text
 
 from spanledger.ledger.cuts import DAY, FINEST, MANY, MINUTE, for_question
 from spanledger.ledger.filters import Filter, Window
@@ -17,9 +17,10 @@ _SUMMED = text(", ".join(f"SUM(rollups.{name})" for name in SUMS))
 _BINS = text("latencies.bins")
 _DAY = rollups.c.at - rollups.c.at % DAY
 _ALL = literal("")
+_Rows = Select[Any] | CompoundSelect[Any]
 
 
-def sums(window: Window, only: Filter, group: str | None) -> Select[Any] | None:
+def sums(window: Window, only: Filter, group: str | None) -> _Rows | None:
     """Statement for rows of a key and the sums; None for a window of no time.
 
     A key may come more than once, and with sums that are NULL where there was nothing to add up.
@@ -33,7 +34,7 @@ def sums(window: Window, only: Filter, group: str | None) -> Select[Any] | None:
     return _together(parts)
 
 
-def bins(window: Window, only: Filter, group: str | None) -> Select[Any] | None:
+def bins(window: Window, only: Filter, group: str | None) -> _Rows | None:
     """The same for rows of a key and packed bins."""
     return _together(
         [
@@ -52,7 +53,7 @@ def _spans(window: Window) -> list[tuple[int, list[int]]]:
     return sorted(found.items())
 
 
-def _together(parts: Sequence[Select[Any]]) -> Any:
+def _together(parts: Sequence[Select[Any]]) -> _Rows | None:
     if not parts:
         return None
     return parts[0] if len(parts) == 1 else parts[0].union_all(*parts[1:])

@@ -150,7 +150,7 @@ cache_events = Table(
     Column("stage", String),
     Column("tenant", String),
     Column("saved", BigInteger),
-    Index("cache_events_by_time", "at"),
+    Index("cache_events_by_time", "at", "layer", "hit"),
 )
 
 #: What evaluations said of calls or runs.

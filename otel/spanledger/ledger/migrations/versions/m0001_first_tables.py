@@ -143,7 +143,7 @@ def _cache_events() -> None:
         sa.Column("saved", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("cache_events_by_time", "cache_events", ["at"], unique=False)
+    op.create_index("cache_events_by_time", "cache_events", ["at", "layer", "hit"], unique=False)
 
 
 def _scores() -> None:
