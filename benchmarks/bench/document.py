@@ -55,9 +55,9 @@ once on one SQLite file or one Redis, each reserving and settling without end, a
 that a quick model takes; wall time, so it knows how many cores there are.""",
     "ledger": """\
 Thirteen weeks of calls of forty tenants to twelve models in twenty stages, as uneven as in life: the ledger writes the
-first week, the database copies it. Each question is asked {questions} times over one connection and never twice: windows
-from five minutes to ninety days, all orders of magnitude alike, none to two filters, any grouping. Nothing keeps
-answers; SQLite and PostgreSQL are as they come. Time is that of the clock. Spans are taken in from an outbox, the
+first week, the database copies it. Each question is asked {questions} times over one connection and never twice:
+windows from five minutes to ninety days, all orders of magnitude alike, none to two filters, any grouping. Nothing
+keeps answers; SQLite and PostgreSQL are as they come. Time is that of the clock. Spans are taken in from an outbox, the
 whole way that a call's entry goes, 5,000 of them in each second of theirs; CPU is that of our process.""",
     "prices": """\
 The first price is that of a fresh process with the SDK imported: reading the table and compiling one model, median CPU

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from sqlalchemy import Connection
@@ -24,7 +24,6 @@ def _mark(column: int, value: str) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-@lru_cache(maxsize=1024)
 def ids(values: tuple[str, ...]) -> tuple[int, ...]:
     """Of a combination in each of the coarse cuts, and in the finest at the end.
 
@@ -37,9 +36,9 @@ def ids(values: tuple[str, ...]) -> tuple[int, ...]:
     return (*(marks[a] ^ marks[b] ^ marks[c] ^ marks[d] for a, b, c, d in _FILLED), finest)
 
 
-def known(connection: Connection, wanted: Iterable[tuple[str, ...]]) -> None:
-    """Make sure that the database knows what these combinations stand for."""
-    keys = {(FINEST, ids(values)[-1]): values for values in wanted}
+def known(connection: Connection, wanted: Mapping[tuple[str, ...], tuple[int, ...]]) -> None:
+    """Make sure that the database knows what these combinations, given with their ids, stand for."""
+    keys = {(FINEST, all_[-1]): values for values, all_ in wanted.items()}
     there = found(connection, dimensions, ("cut", "id"), "id", list(keys))
     new = {row[:2]: row for key, values in keys.items() if key not in there for row in _rows(values)}
     put(

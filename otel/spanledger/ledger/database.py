@@ -146,8 +146,7 @@ class Sink:
             self._take(entries)
             if time.monotonic() - self._tidied > _TIDY:
                 self._tidied = time.monotonic()
-                with self._engine.begin() as connection:
-                    prune(connection, self._keep, time.time())
+                prune(self._engine, self._keep, time.time())
 
     def _take(self, entries: Sequence[Entry]) -> None:
         try:

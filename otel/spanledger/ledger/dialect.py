@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import JSON, Column, Connection, String, Table, and_, cast, func, literal, select
@@ -26,10 +27,8 @@ def put(connection: Connection, table: Table, names: Sequence[str], rows: Sequen
         connection.execute(_from_arrays(table, names, rows, finish))
         return
     statement = finish(sqlite.insert(table)).compile(dialect=connection.dialect, column_keys=list(names))
-    order = [names.index(name) for name in statement.positiontup]
-    if order != list(range(len(names))):
-        rows = [tuple(row[place] for place in order) for row in rows]
-    connection.exec_driver_sql(str(statement), list(rows))
+    in_order = itemgetter(*(names.index(name) for name in statement.positiontup))
+    connection.exec_driver_sql(str(statement), list(map(in_order, rows)))
 
 
 def put_new(connection: Connection, table: Table, names: Sequence[str], rows: Sequence[Values]) -> set[Any]:

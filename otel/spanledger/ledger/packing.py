@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from spanledger.ledger.schema import SUMS
 
@@ -31,24 +31,22 @@ def unpacked(sums: int) -> tuple[int, ...]:
     return _NUMBERS.unpack(((sums + _SIGNS) ^ _SIGNS).to_bytes(_NUMBERS.size, "little"))
 
 
-def merged(there: bytes, new: Iterable[tuple[int, int]]) -> bytes:
+def merged(there: bytes, new: Mapping[int, int]) -> bytes:
     """Bins with others added, or taken away where their count is negative.
 
-    Each is two numbers of 16 bits, the bin (one more than its number) and a count; of a higher count there are several.
+    First the bins, then their counts, in 16 bits each; of a higher count there are several.
     """
-    bins: Bins = defaultdict(int)
+    bins: Bins = defaultdict(int, new)
     unpack_bins(there, bins)
-    for number, count in new:
-        bins[number] += count
-    flat = array("H")
-    for number, count in bins.items():
-        for rest in range(count, 0, -_MOST):
-            flat.extend((number + 1, min(rest, _MOST)))
-    return flat.tobytes()
+    if min(bins.values()) <= 0 or max(bins.values()) > _MOST:
+        parts = [(bin_, min(rest, _MOST)) for bin_, count in bins.items() for rest in range(count, 0, -_MOST)]
+        return array("H", [*(bin_ for bin_, _ in parts), *(count for _, count in parts)]).tobytes()
+    return array("H", [*bins, *bins.values()]).tobytes()
 
 
 def unpack_bins(packed_bins: bytes, into: Bins) -> None:
     """Add bins to others."""
     flat = array("H", packed_bins)
-    for number, count in zip(flat[::2], flat[1::2], strict=True):
-        into[number - 1] += count
+    half = len(flat) // 2
+    for bin_, count in zip(flat[:half], flat[half:], strict=True):
+        into[bin_] += count

@@ -7,8 +7,8 @@ as it was and added as it is.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -26,6 +26,10 @@ Row = Mapping[str, Any]
 Place = tuple[int, int, int, int]
 _PLACE = ("grain", "cut", "at", "dimension")
 _At = tuple[int, tuple[str, ...]]
+_T = TypeVar("_T")
+_CUTS = (*COARSE, FINEST)
+#: By the beginning of a span of time and the id of a combination, which no other has in whatever cut.
+_Cells = defaultdict[int, defaultdict[int, _T]]
 
 
 def model_of(row: Row) -> str | None:
@@ -77,6 +81,8 @@ class Change:
     def __init__(self) -> None:
         self._sums: defaultdict[_At, int] = defaultdict(int)
         self._bins: defaultdict[_At, Bins] = defaultdict(lambda: defaultdict(int))
+        self._ids: dict[tuple[str, ...], tuple[int, ...]] = {}
+        self._cuts: dict[int, int] = {}
         self._most = 0
 
     def add(self, rows: Iterable[Row], sign: int = 1) -> None:
@@ -97,7 +103,9 @@ class Change:
 
         Latencies are read, merged and written again: whoever has written the sums of a place has locked it.
         """
-        combinations.known(connection, {values for _, values in self._sums})
+        self._ids = {values: combinations.ids(values) for _, values in self._sums}
+        self._cuts = {id_: cut for ids in self._ids.values() for id_, cut in zip(ids, _CUTS, strict=True)}
+        combinations.known(connection, self._ids)
         sums = [(*place, *unpacked(all_)) for place, all_ in sorted(self._all_sums().items()) if all_]
 
         def adding(insert: Any) -> Any:
@@ -108,7 +116,7 @@ class Change:
         self._apply_bins(connection)
 
     def _apply_bins(self, connection: Connection) -> None:
-        new = self._all_bins()
+        new = {place: bins for place, bins in self._all_bins().items() if any(bins.values())}
         there = found(connection, latencies, _PLACE, "bins", list(new))
         rows = [(*place, merged(there.get(place, b""), bins)) for place, bins in sorted(new.items())]
 
@@ -120,31 +128,39 @@ class Change:
         put(connection, latencies, (*_PLACE, "bins"), rows, replacing)
 
     def _all_sums(self) -> dict[Place, int]:
-        sums: defaultdict[Place, int] = defaultdict(int)
-        finest: Mapping[_At, int] = self._sums
-        for grain, kept in ((MINUTE, 0), (HOUR, HOURLY), (DAY, DAILY)):
-            coarser: defaultdict[_At, int] = defaultdict(int)
-            for (at, values), all_ in finest.items():
-                coarser[at - at % grain, values] += all_
-            for (at, values), all_ in coarser.items():
-                ids = combinations.ids(values)
-                sums[grain, FINEST, at, ids[-1]] = all_
-                for cut, id_ in zip(COARSE[:kept], ids, strict=False):
-                    sums[grain, cut, at, id_] += all_
-            finest = coarser
-        return sums
+        minutes = {(MINUTE, FINEST, at, self._ids[values][-1]): all_ for (at, values), all_ in self._sums.items()}
+        hours: _Cells[int] = defaultdict(lambda: defaultdict(int))
+        days: _Cells[int] = defaultdict(lambda: defaultdict(int))
+        for (at, values), all_ in self._sums.items():
+            ids, hour, day = self._ids[values], hours[at - at % HOUR], days[at - at % DAY]
+            for id_ in ids[:HOURLY]:
+                hour[id_] += all_
+            for id_ in ids[HOURLY:DAILY]:
+                day[id_] += all_
+            hour[ids[-1]] += all_
+        for at, cells in hours.items():
+            day = days[at - at % DAY]
+            for id_, all_ in cells.items():
+                day[id_] += all_
+        return minutes | dict(self._placed(HOUR, hours)) | dict(self._placed(DAY, days))
 
-    def _all_bins(self) -> dict[Place, list[tuple[int, int]]]:
-        all_: defaultdict[Place, list[tuple[int, int]]] = defaultdict(list)
+    def _all_bins(self) -> dict[Place, Bins]:
+        minutes = {(MINUTE, FINEST, at, self._ids[values][-1]): bins for (at, values), bins in self._bins.items()}
+        hours: _Cells[Bins] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
+        days: _Cells[Bins] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
         for (at, values), bins in self._bins.items():
-            counts = [(bin_, count) for bin_, count in bins.items() if count]
-            if not counts:
-                continue
-            ids = combinations.ids(values)
-            all_[MINUTE, FINEST, at, ids[-1]] = counts
-            for grain in (HOUR, DAY):
-                begin = at - at % grain
-                all_[grain, FINEST, begin, ids[-1]] += counts
-                for cut, id_ in zip(COARSE[:TIMED], ids, strict=False):
-                    all_[grain, cut, begin, id_] += counts
-        return all_
+            ids, hour = self._ids[values], hours[at - at % HOUR]
+            for id_ in (*ids[:TIMED], ids[-1]):
+                cell = hour[id_]
+                for bin_, count in bins.items():
+                    cell[bin_] += count
+        for at, cells in hours.items():
+            day = days[at - at % DAY]
+            for id_, bins in cells.items():
+                cell = day[id_]
+                for bin_, count in bins.items():
+                    cell[bin_] += count
+        return minutes | dict(self._placed(HOUR, hours)) | dict(self._placed(DAY, days))
+
+    def _placed(self, grain: int, all_: _Cells[_T]) -> Iterator[tuple[Place, _T]]:
+        return (((grain, self._cuts[id_], at, id_), cell) for at, cells in all_.items() for id_, cell in cells.items())
