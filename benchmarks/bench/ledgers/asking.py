@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, select
 
 from bench.ledgers.filling import END
 from bench.ledgers.week import BEGIN, DAY, ENVIRONMENTS, MODELS, NANO, OPERATIONS, SERVICES, STAGES, TENANTS
-from spanledger.ledger import listing, queries
+from spanledger.ledger import caches, listing, queries, runs
 from spanledger.ledger.filters import Filter, Window
 from spanledger.ledger.schema import calls
 
@@ -106,10 +106,11 @@ QUESTIONS: dict[str, Question] = {
     "percentiles": lambda c, d: queries.percentiles(c, window(d), only(d)),
     "operations": lambda c, d: queries.operations(c, window(d), only(d)),
     "tenants": lambda c, d: queries.tenants(c, window(d)),
-    "cache hits": lambda c, d: queries.cache_hits(c, window(d)),
+    "cache hits": lambda c, d: caches.hits(c, window(d)),
     "projection": lambda c, d: queries.projection(c, d.uniform(BEGIN + 8 * DAY, END), only(d)),
     "page of calls": _page,
-    "run": lambda c, d: listing.run(c, _some(c, d, "run")),
+    "page of runs": lambda c, d: runs.page(c, window(d), only(d)),
+    "run": lambda c, d: runs.run(c, _some(c, d, "run")),
     "trace": lambda c, d: listing.trace(c, _some(c, d, "trace_id")),
     "totals of a user": lambda c, d: queries.totals(c, window(d), only(d, user=_user(d))),
 }

@@ -11,14 +11,14 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, case, func, literal, literal_column, select
 
-from spanledger.ledger import rolled
-from spanledger.ledger.cuts import DAY
+from spanledger.ledger import cuts, rolled
 from spanledger.ledger.filters import ALL, Filter, Window, column_of, during
 from spanledger.ledger.packing import Bins, unpack_bins
 from spanledger.ledger.results import NAMES, NANO, Operation, Percentiles, Projection, Totals
 from spanledger.ledger.schema import DIMENSIONS, calls
 from spanledger.ledger.sketch import bin_of, quantiles
 
+DAY = cuts.DAY
 #: What can be grouped by, besides nothing.
 GROUPS = (*DIMENSIONS, "user", "day")
 
