@@ -94,6 +94,7 @@ def _prepared(connection: Any, _record: Any) -> None:
         "synchronous = NORMAL",
         "foreign_keys = ON",
         "temp_store = MEMORY",
+        "cache_size = -32000",  # KiB: what a batch changes is not written before its end
     ):
         connection.execute(f"PRAGMA {pragma}")
 
