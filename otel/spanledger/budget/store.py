@@ -51,7 +51,8 @@ class Claim:
     """What one attempt asks of one counter.
 
     `limit` is the configured hard limit, None where the budget only counts; a limit raised in the store wins over it.
-    `also` are further counters whose figures count towards the limit: the other sub-windows of a rolling window.
+    `also` are further counters whose figures count towards the limit: the other sub-windows of a rolling window, the
+    newest first. A limit raised in one of them holds for as long as that one counts; of several the newest.
     `warns` are the amounts at which a warning is due. `sticky`: a refusal that waiting cannot cure halts the counter.
     `counted`: a refusal counts in `refused`; not so where a process asks on its own account, for calls to come.
     """
@@ -74,6 +75,17 @@ class Figures:
     limit: int | None = None
     halted: bool = False
     refused: int = 0
+
+
+def together(parts: Sequence[Figures]) -> Figures:
+    """A counter, and behind it those of `also`, as they stand towards the limit."""
+    return Figures(
+        committed=sum(part.committed for part in parts),
+        held=sum(part.held for part in parts),
+        limit=next((part.limit for part in parts if part.limit is not None), None),
+        halted=parts[0].halted,
+        refused=sum(part.refused for part in parts),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +208,7 @@ class Store(Protocol):
         """The open and the expired holds."""
 
     def raise_limit(self, counter: Counter, limit: int, *, reason: str, who: str) -> None:
-        """Let this limit win over the configured one, and end a halt."""
+        """Let this limit win over the configured one while the counter counts, and end a halt."""
 
     def reset(self, counter: Counter, *, reason: str, who: str) -> None:
         """Let the configured limit hold again, and end a halt. What was spent stays spent."""
