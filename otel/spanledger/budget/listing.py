@@ -70,7 +70,7 @@ def rows(budgets: Sequence[Budget], store: Store) -> list[Row]:
 
 
 def _of(budget: Budget, found: dict[Counter, Figures], now: float) -> Iterable[Row]:
-    mine = [counter for counter in found if counter.budget == budget.name]
+    mine = [counter for counter in found if (counter.budget, counter.unit) == (budget.name, budget.unit)]
     if budget.window.kind == "run":
         places = sorted({(counter.value, counter.window) for counter in mine})
     else:

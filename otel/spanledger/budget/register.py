@@ -64,7 +64,7 @@ class Place:
 
 def counters(budget: Budget, value: str, run: str, now: float) -> tuple[Counter, ...]:
     """The counter of a scope value at a moment, then the others that count towards the same limit."""
-    return tuple(Counter(budget.name, value, window) for window in budget.window.ids(now, run))
+    return tuple(Counter(budget.name, value, window, budget.unit) for window in budget.window.ids(now, run))
 
 
 class Register:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, cast, runtime_checkable
 
+from spanledger.budget.model import Unit
 from spanledger.budget.notes import Notes
 
 Kind = Literal["exhausted", "too_large", "in_flight", "insufficient"]
@@ -19,7 +20,7 @@ HoldState = Literal["open", "settled", "released", "expired"]
 
 #: How little hope a refusal leaves, the most hopeful first. Of several refusals the least hopeful is told.
 SEVERITY: tuple[Kind, ...] = ("in_flight", "insufficient", "too_large", "exhausted")
-_SEPARATOR = "\x1f"
+_SEPARATOR, _UNIT = "\x1f", "\x1e"
 
 
 class StoreError(Exception):
@@ -27,23 +28,29 @@ class StoreError(Exception):
 
 
 class Counter(NamedTuple):
-    """Which figure: a budget, the value of its scope (`acme` of `tenant`; empty for `global`), and the window."""
+    """Which figure: a budget, the value of its scope (`acme` of `tenant`; empty for `global`), and the window.
+
+    And what it counts: where a budget counts something else from now on, it does not go on from nano-USD.
+    """
 
     budget: str
     value: str
     window: str
+    unit: Unit = "USD"
 
     @property
     def key(self) -> str:
         """As one string; `Counter.of` reads it back."""
-        return _SEPARATOR.join(self)
+        unit = "" if self.unit == "USD" else f"{_UNIT}{self.unit}"
+        return f"{self.budget}{_SEPARATOR}{self.value}{_SEPARATOR}{self.window}{unit}"
 
     @classmethod
     def of(cls, key: str) -> Counter:
         """The counter of a key."""
         budget, rest = key.split(_SEPARATOR, 1)
         value, window = rest.rsplit(_SEPARATOR, 1)
-        return cls(budget, value, window)
+        window, _, unit = window.partition(_UNIT)
+        return cls(budget, value, window, cast(Unit, unit or "USD"))
 
 
 @dataclass(frozen=True, slots=True)

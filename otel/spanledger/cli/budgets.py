@@ -127,21 +127,21 @@ def _one(given: argparse.Namespace) -> tuple[Store, Row]:
 def _show(given: argparse.Namespace) -> int:
     budgets, store = _opened()
     found = _matching(given.name, _rows(budgets, store))
-    units = {counter: row.unit for row in found for counter in row.counters}
-    history = [entry for entry in store.audit() if entry.counter in units]
+    mine = {counter for row in found for counter in row.counters}
+    history = [entry for entry in store.audit() if entry.counter in mine]
     if given.format == "json":
-        told = [_change(entry, units[entry.counter]) for entry in history]
+        told = [_change(entry) for entry in history]
         print(json.dumps({"budgets": [row.as_json() for row in found], "history": told}, indent=2))
         return 0
     _print(found, "table")
     for entry in history:
-        value = "" if entry.amount is None else f" {_amount(units[entry.counter], entry.amount)}"
+        value = "" if entry.amount is None else f" {_amount(entry.counter.unit, entry.amount)}"
         print(f"{_time(entry.at)}  {entry.action}{value}  {entry.who}  {entry.reason}".rstrip())
     return 0
 
 
-def _change(entry: Entry, unit: Unit) -> dict[str, object]:
-    amount = exact(unit, entry.amount)
+def _change(entry: Entry) -> dict[str, object]:
+    amount = exact(entry.counter.unit, entry.amount)
     return {"at": _time(entry.at), "action": entry.action, "amount": amount, "reason": entry.reason, "who": entry.who}
 
 
@@ -150,15 +150,14 @@ def _time(at: float) -> str:
 
 
 def _holds(given: argparse.Namespace) -> int:
-    budgets, store = _opened()
-    units = {budget.name: budget.unit for budget in budgets}
+    _, store = _opened()
     told = [
         {
             "id": hold.id,
             "budget": counter.budget,
             "scope_value": counter.value,
             "window": counter.window,
-            "amount": shown(units.get(counter.budget, "USD"), held),
+            "amount": shown(counter.unit, held),
             "state": hold.state,
             "expires": _time(hold.expires),
             "owner": hold.owner,
