@@ -16,7 +16,7 @@ class Row:
 
     `limit` None: it only counts. `projected` is what will have been spent at the end of the window at the rate so far;
     None where the window has no end or has hardly begun. `counters` are those it adds up: the one that is charged now,
-    then the older parts of a rolling window.
+    then the older parts of a rolling window; `raised` are those of them that have a limit of their own.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Row:
     refused: int
     halted: bool
     counters: tuple[Counter, ...]
+    raised: tuple[Counter, ...] = ()
     projected: int | None = None
 
     @property
@@ -82,7 +83,8 @@ def _of(budget: Budget, found: dict[Counter, Figures], now: float) -> Iterable[R
 
 
 def _row(budget: Budget, of: tuple[Counter, ...], found: dict[Counter, Figures], now: float) -> Row:
-    figures = together([found.get(counter, Figures()) for counter in of])
+    parts = [found.get(counter, Figures()) for counter in of]
+    figures = together(parts)
     return Row(
         name=budget.name,
         scope_value=of[0].value,
@@ -94,6 +96,7 @@ def _row(budget: Budget, of: tuple[Counter, ...], found: dict[Counter, Figures],
         refused=figures.refused,
         halted=figures.halted,
         counters=of,
+        raised=tuple(counter for counter, part in zip(of, parts, strict=True) if part.limit is not None),
         projected=_projected(budget, figures.committed, now),
     )
 

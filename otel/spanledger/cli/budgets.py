@@ -205,9 +205,7 @@ def _raise(given: argparse.Namespace) -> int:
 
 def _reset(given: argparse.Namespace) -> int:
     store, row = _one(given)
-    found = store.figures()
-    raised = [counter for counter in row.counters if counter in found and found[counter].limit is not None]
-    for counter in raised or row.counters[:1]:
+    for counter in row.raised or row.counters[:1]:
         store.reset(counter, reason=given.reason, who=_who())
     return _done(store, row)
 
