@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI reads out of the routes, with real answers as examples, and problems as we say them.
+"""The OpenAPI document: what FastAPI reads out of the routes, with real answers as examples, and our problems.
 
 The examples are made by asking the service (`make generate`), so they show what it says.
 """
