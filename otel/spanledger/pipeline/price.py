@@ -71,13 +71,16 @@ class Price(Stage):
         return self._counted(span, claimed)
 
     def _counted(self, span: ReadableSpan, claimed: Claim) -> ReadableSpan:
-        """Count the claim, at the cost that it tells or else at ours."""
+        """Count the claim, at the cost that it tells or else at ours.
+
+        A told cost of 0 is not believed, as with providers: instrumentations write it where they know no price.
+        """
         usage = replace(claimed.usage, estimated=True) if claimed.is_sum else claimed.usage
         claimed = replace(claimed, usage=usage)
         added: dict[str, Any] = {names.SPANLEDGER_USAGE_ESTIMATED: True} if usage.estimated else {}
         price: Priced | None = None
         missing: tuple[str, ...] = ()
-        if names.GEN_AI_USAGE_COST_AMOUNT in claimed.found:
+        if claimed.found.get(names.GEN_AI_USAGE_COST_AMOUNT, 0) != 0:
             cost = _told(claimed.found)
         else:
             price = self._price(claimed)
@@ -89,7 +92,7 @@ class Price(Stage):
         ended = None if self._budgets is None else self._budgets.counted(claimed, cost)
         if self._ledger is not None:
             self._ledger.record(of_span(claimed, facts, Paid(price, ended)))
-        return copied(span, {**claimed.attributes, **added}) if added else span
+        return copied(span, {**_without_zero(claimed.attributes), **added}) if added else span
 
     def _price(self, claimed: Claim) -> Priced | None:
         """By the model that answered, or else by the one that was asked."""
@@ -103,6 +106,11 @@ class Price(Stage):
             if model
         )
         return next(filter(None, prices), None)
+
+
+def _without_zero(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes without a cost of 0: ours takes its place, or none where the price is unknown."""
+    return {key: value for key, value in attributes.items() if key != names.GEN_AI_USAGE_COST_AMOUNT or value}
 
 
 def _told(found: Mapping[str, Any]) -> int | None:
