@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,8 @@ import httpx2
 import pytest
 import yaml
 from tests.support.entries import entries
+from tests.support.ports import free_port
+from tests.support.waiting import until
 
 from spanledger.cli import main
 from spanledger.ledger import opening
@@ -24,10 +25,9 @@ from spanledger.ledger import opening
 ENTRIES = list(entries(3, 20))
 
 
-def free_port() -> int:
+def listening(port: int) -> bool:
     with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
@@ -38,13 +38,8 @@ def served(folder: Path, **settings: str) -> Iterator[str]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
     try:
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            assert process.poll() is None, (folder / "log").read_text()
-            with socket.socket() as one:
-                if one.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
+        assert until(lambda: process.poll() is not None or listening(port))
+        assert process.poll() is None, (folder / "log").read_text()
         yield f"http://127.0.0.1:{port}"
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) in (0, -signal.SIGTERM), (folder / "log").read_text()

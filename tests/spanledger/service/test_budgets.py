@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
-from tests.support.serving import NANO, asking, problem, serving, spent, tokens
+from tests.support.entries import NANO
+from tests.support.serving import asking, problem, serving, spent, tokens
 
 from spanledger.budget.memory import MemoryStore
 from spanledger.budget.sqlite import SqliteStore

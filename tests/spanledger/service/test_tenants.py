@@ -22,6 +22,7 @@ from spanledger.budget.store import Claim, Counter
 from spanledger.ledger import Charge, Entry, schema
 from spanledger.ledger.writes import write
 from spanledger.service.access import caller_of
+from spanledger.service.tokens import SCOPES
 from spanledger.usage import Usage
 
 #: Everybody may see these, and there is nothing of anybody in them.
@@ -67,13 +68,12 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> tuple[FastAPI, dict[str,
         store.settle(tenant, [Claim(counter, 1)], (FACTORS[tenant],))
         store.raise_limit(counter, FACTORS[tenant] * 2, reason=f"{tenant} paid", who=tenant)
         store.reserve(f"{tenant}-run", [Claim(Counter("run/run", f"{tenant}-run", f"{tenant}-run"), 1)], 60)
-    scopes = ("read", "write", "admin")
-    found, made = tokens(folder, *((tenant, scopes, tenant) for tenant in TENANTS), ("all", scopes, None))
+    found, made = tokens(folder, *((tenant, SCOPES, tenant) for tenant in TENANTS), ("all", SCOPES, None))
     return serving(engine, store, found), made
 
 
 def call(tenant: str, number: int) -> Entry:
-    texts = {
+    texts: dict[str, Any] = {
         name: f"{tenant}-{name}"
         for name in (
             "operation", "provider", "request", "session", "conversation", "service", "environment", "stage", "agent",

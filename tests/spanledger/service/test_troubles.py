@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
 from tests.support.redis_server import RedisServer
 from tests.support.serving import BUDGETS, NOW, asking, problem, serving
+from tests.support.waiting import until
 
 from spanledger.budget.redis import RedisStore
 from spanledger.config import Settings
@@ -79,10 +79,8 @@ def test_a_part_that_hangs_holds_nobody_up_and_is_asked_once_at_a_time() -> None
         return Seen("ok")
 
     watch = Watch({"store": hanging, "other": lambda: Seen("ok")})
-    began = time.monotonic()
     assert watch.seen() == {"store": Seen("degraded", "It has not answered yet."), "other": Seen("ok")}
     assert watch.seen()["other"] == Seen("ok")
-    assert time.monotonic() - began < 15
     assert asked == [1]
     go_on.set()
 
@@ -94,7 +92,4 @@ def test_a_part_that_answers_again_is_looked_at_again() -> None:
     now[0] = 3.0
     assert watch.seen()["store"].state == "down"
     now[0] = 6.0
-    until = time.monotonic() + 10
-    while watch.seen()["store"].state != "ok" and time.monotonic() < until:
-        time.sleep(0.01)
-    assert watch.seen()["store"] == Seen("ok")
+    assert until(lambda: watch.seen()["store"] == Seen("ok"))
