@@ -141,7 +141,7 @@ def _latencies(connection: Connection, window: Window, only: Filter, group: str 
 def _binned(
     connection: Connection, window: Window, only: Filter, group: str | None, bins: defaultdict[str, Bins]
 ) -> None:
-    if only.rolled_up:
+    if only.rolled_up and group != "user":
         statement = rolled.bins(window, only, group)
         for key, packed in () if statement is None else connection.execute(statement):
             if packed is not None:

@@ -18,6 +18,10 @@ class Books:
     store: Store
     configured: tuple[Budget, ...] = ()
 
+    def reach(self) -> None:
+        """Ask the store for the least that it cannot tell without looking. Raises StoreError."""
+        self.store.figure(Counter("", "", ""))
+
     def budgets(self) -> tuple[Budget, ...]:
         """What is budgeted. Raises StoreError."""
         return self.configured or described(self.store)
@@ -36,8 +40,3 @@ class Books:
     def history(self, counters: set[Counter]) -> list[Entry]:
         """What was changed by hand, the latest first. Raises StoreError."""
         return [entry for entry in self.store.audit() if entry.counter in counters][::-1]
-
-
-def counter_of(row: Row) -> Counter:
-    """The counter that a row shows, the newest where it shows several."""
-    return Counter(row.name, row.scope_value, row.window)
