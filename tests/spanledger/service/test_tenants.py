@@ -134,7 +134,7 @@ _TYPED: dict[str, list[Any]] = {
 }
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), tenant=st.sampled_from(TENANTS))
 def test_a_tenant_token_sees_no_other_tenant_on_any_route(
     marked: tuple[FastAPI, dict[str, str]], data: st.DataObject, tenant: str
