@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 from tests.spanledger.service.conftest import ENTRIES
 from tests.support.entries import BEGIN, NANO
-from tests.support.serving import TENANTS, asking, serving, tokens
+from tests.support.serving import BUDGETS, TENANTS, asking, serving, tokens
 
 from spanledger.budget.memory import MemoryStore
+from spanledger.budget.register import counters
 from spanledger.budget.store import Claim, Counter
 from spanledger.ledger import Charge, Entry, schema
 from spanledger.ledger.writes import write
@@ -63,7 +64,7 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> tuple[FastAPI, dict[str,
             connection.execute(schema.scores.insert(), mark)
     store = MemoryStore()
     for tenant in TENANTS:
-        counter = Counter("tenant/total", tenant, "total")
+        counter = counters(BUDGETS[4], tenant, "", store.now())[0]
         store.reserve(tenant, [Claim(counter, FACTORS[tenant])], 60)
         store.settle(tenant, [Claim(counter, 1)], (FACTORS[tenant],))
         store.raise_limit(counter, FACTORS[tenant] * 2, reason=f"{tenant} paid", who=tenant)
