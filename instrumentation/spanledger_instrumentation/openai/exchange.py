@@ -73,7 +73,8 @@ class OpenAIExchange(Metered):
         self._without_usage = without_usage
         body = _body(args[1])
         streams = body.get("stream") is True
-        super().__init__(calls, args, body, request(found, body, *whom(client, provider), stream=streams))
+        asked = request(found, body, whom(client, provider, args[1].headers), stream=streams)
+        super().__init__(calls, args, body, asked)
         self._asked = False
         self._given = args
         if streams and found.api in ("chat", "completions"):

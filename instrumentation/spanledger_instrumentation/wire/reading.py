@@ -17,6 +17,7 @@ from spanledger_instrumentation.anthropic.bound import bound as anthropic_bound
 from spanledger_instrumentation.anthropic.events import MessageEvents
 from spanledger_instrumentation.anthropic.exchange import MessageExchange
 from spanledger_instrumentation.clients.limits import RateLimits
+from spanledger_instrumentation.clients.whom import Whom
 from spanledger_instrumentation.dialects import DIALECTS, Dialect, PlainReader, StreamReader
 from spanledger_instrumentation.dialects.bound import bound as dialect_bound
 from spanledger_instrumentation.openai import bound as openai_bound
@@ -91,8 +92,8 @@ class Reading:
         return {**self.asked.body, "model": self.asked.model}
 
     @property
-    def _server(self) -> tuple[str, int | None]:
-        return self.asked.host, self.asked.port
+    def _whom(self) -> Whom:
+        return Whom(self.asked.provider, self.asked.host, self.asked.port, self.asked.key)
 
 
 class OpenAI(Reading):
@@ -117,7 +118,7 @@ class OpenAI(Reading):
     def request(self) -> Request:
         """As the client's own adapter has it."""
         found = openai.Endpoint(self._api, self.asked.route.operation)
-        made = openai.request(found, self._body, self.asked.provider, self._server, stream=self.asked.stream)
+        made = openai.request(found, self._body, self._whom, stream=self.asked.stream)
         if self.capture:
             return replace(made, attributes={**made.attributes, **openai_content.asked(self.asked.body)})
         return made
@@ -152,7 +153,7 @@ class Anthropic(Reading):
     def request(self) -> Request:
         """As the client's own adapter has it."""
         found = anthropic.Endpoint("messages")
-        made = anthropic.request(found, self._body, self.asked.provider, self._server, stream=self.asked.stream)
+        made = anthropic.request(found, self._body, self._whom, stream=self.asked.stream)
         if self.capture:
             return replace(made, attributes={**made.attributes, **anthropic_content.asked(self.asked.body)})
         return made
@@ -188,7 +189,14 @@ class Other(Reading):
         cap = self._dialect.asked(asked.body).get("max_tokens")
         attributes = {names.GEN_AI_REQUEST_MAX_TOKENS: cap} if type(cap) is int else {}
         return Request(
-            operation, asked.provider, asked.model, asked.host, asked.port, asked.stream, attributes=attributes
+            operation,
+            asked.provider,
+            asked.model,
+            asked.host,
+            asked.port,
+            asked.stream,
+            key=asked.key,
+            attributes=attributes,
         )
 
     def bound(self, size: int | None) -> Bound:
