@@ -7,6 +7,7 @@ read.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, ClassVar
@@ -48,20 +49,20 @@ class ClientAdapter(Adapter):
         self.wrap(self.base, f"SyncAPIClient.{self.attempt}", self._attempt)
         self.wrap(self.base, f"AsyncAPIClient.{self.attempt}", self._attempt_async)
 
+    @abstractmethod
     def exchange(self, client: Any, args: tuple[Any, ...]) -> Exchange | None:
         """The exchange for a request of the client, None if it asks no model to work or cannot be understood.
 
         `args` are those of the client's `request`: `cast_to` and the options.
         """
-        raise NotImplementedError
 
     def lone(self, client: Any, args: tuple[Any, ...]) -> Exchange | None:  # noqa: ARG002  what an attempt is made with
         """The exchange for an attempt that belongs to no request, None if there is nothing to meter in it."""
         return None
 
+    @abstractmethod
     def received(self, result: Any, kwargs: dict[str, Any]) -> tuple[Any, bool]:
         """The response in what an attempt returned, and whether its body is still to come."""
-        raise NotImplementedError
 
     def _begin(self, client: Any, args: tuple[Any, ...]) -> Exchange | None:
         """As `exchange`. A request that is not metered hides the one in whose midst it is made."""

@@ -7,6 +7,7 @@ Each result is priced by itself.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -51,7 +52,7 @@ def key_of(batch: str) -> str:
     return f"batch:{batch}"
 
 
-class Submission(Exchange):
+class Submission(Exchange, ABC):
     """A batch is submitted: nothing is used yet, but who pays is known, and what it may cost at most is held."""
 
     library: ClassVar[str]
@@ -62,17 +63,17 @@ class Submission(Exchange):
         self._payer = scope.current()
         self._asked: list[tuple[Request, Admission, Sequence[Bound]]] = []
 
+    @abstractmethod
     def wanted(self, args: tuple[Any, ...]) -> Mapping[str | None, Sequence[Bound]]:
         """The worst cases of its requests, by the model they ask; `args` are what the attempt is made with."""
-        raise NotImplementedError
 
+    @abstractmethod
     def request(self, model: str | None) -> Request:
         """What is asked of a model."""
-        raise NotImplementedError
 
+    @abstractmethod
     def submitted(self, body: bytes) -> str | None:
         """The id of the batch, in the answer."""
-        raise NotImplementedError
 
     def _ask(self, args: tuple[Any, ...]) -> None:
         """See whom the requests ask, where budgets count that."""
@@ -134,7 +135,7 @@ class Submission(Exchange):
                 self._calls.start(self._asked[0][0], self._payer).fail(BudgetExceeded(error.refusal))
 
 
-class Results(Exchange, Untimed):
+class Results(Exchange, Untimed, ABC):
     """The results of a batch are read. It is also what a tap tells: that the app has read all it wanted."""
 
     library: ClassVar[str]
@@ -146,17 +147,17 @@ class Results(Exchange, Untimed):
         self._whole = False
 
     @property
+    @abstractmethod
     def batch(self) -> str | None:
         """The id of the batch; None where it is not known."""
-        raise NotImplementedError
 
+    @abstractmethod
     def line(self, raw: bytes) -> Result | None:
         """The result in a line; None for those that failed, expired or were cancelled: they are not billed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def request(self, operation: str, model: str | None) -> Request:
         """What was asked of a model."""
-        raise NotImplementedError
 
     def __enter__(self) -> Results:
         super().__enter__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
@@ -51,7 +52,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(ABC):
     """Reads one call. `capture`: prompts and answers go onto the span."""
 
     asked: Asked
@@ -65,26 +66,26 @@ class Reading:
         """Whether the answer is a stream that tells its usage only if asked, and was not."""
         return False
 
+    @abstractmethod
     def request(self) -> Request:
         """The facts of the request."""
-        raise NotImplementedError
 
+    @abstractmethod
     def bound(self, size: int | None) -> Bound:
         """The worst case of the request, whose body has so many bytes."""
-        raise NotImplementedError
 
     @property
     def cap_field(self) -> str | None:
         """The field of the body that caps the output, None where it is not at the top."""
         return None
 
+    @abstractmethod
     def plain(self, head: Head | None = None) -> BodyReader:
         """A reader of the whole answer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tap(self, call: Ends, head: Head, *, usage_asked: bool) -> Tap:
         """What is put into the body of the answer. `usage_asked`: it was we who asked for usage."""
-        raise NotImplementedError
 
     @property
     def _body(self) -> dict[str, Any]:
