@@ -36,7 +36,7 @@ def test_a_budget_holds_for_each_key_by_itself(provider: Provider, key: str) -> 
     with budgeted_everywhere("key=0.0001USD") as made:
         spendthrift, other = client_of(provider, key), client_of(provider, f"{key}-other")
         spendthrift.chat.completions.create(model=MODEL, messages=said(), max_tokens=100)
-        with pytest.raises(BudgetExceeded, match="key/total of [0-9a-f]{16} refused") as refused:
+        with pytest.raises(BudgetExceeded, match=r"key/total of [0-9a-f]{16} refused") as refused:
             spendthrift.chat.completions.create(model=MODEL, messages=said(), max_tokens=100)
         assert refused.value.scope_value == of(key).value
         other.chat.completions.create(model=MODEL, messages=said(), max_tokens=100)

@@ -29,6 +29,7 @@ from spanledger.semconv import names
 from spanledger.stream import Tap
 from spanledger.tapping import tap_response
 from spanledger.usage import Usage
+from spanledger_instrumentation.clients.answers import ProviderError
 from spanledger_instrumentation.clients.billing import billed, billed_status
 from spanledger_instrumentation.clients.bodies import Untimed, show
 from spanledger_instrumentation.clients.exchange import Exchange
@@ -100,23 +101,37 @@ class Submission(Exchange, ABC):
             for _, admission, bounds in self._asked:
                 yield from admission.admit(*(replace(bound, lasting=True) for bound in bounds))
         except BaseException:
-            self._over(billed=False)
+            self._give_back()
             raise
 
     def attempt_failed(self, error: BaseException) -> None:
         """It is not known whether the batch was submitted."""
-        self._over(billed=billed(error, self._handled))
+        if billed(error, self._handled):
+            self._lost(error)
+        else:
+            self._give_back()
 
     def attempt_answered(self, response: Any, *, streamed: bool) -> None:
         """The batch has an id now, or was not taken."""
-        if response.status_code >= 300:
-            self._over(billed=billed_status(response.status_code))
-        else:
+        status = response.status_code
+        if status < 300:
             show(self._calls, response, self._answered, streamed=streamed)
+        elif billed_status(status):
+            self._lost(ProviderError(f"HTTP {status}", str(status)))
+        else:
+            self._give_back()
 
-    def _over(self, *, billed: bool) -> None:
+    def _give_back(self) -> None:
         for _, admission, _ in self._asked:
-            admission.attempt_over(billed=billed)
+            admission.attempt_over(billed=False)
+
+    def _lost(self, error: BaseException) -> None:
+        """The attempt is charged what was held for it: a call for each model says so, and its lost attempt."""
+        for request, admission, _ in self._asked:
+            call = self._calls.start(request, self._payer)
+            call.admission = admission.told(call.span)
+            call.attempt_over(billed=True)
+            call.fail(error)
 
     def _answered(self, body: bytes) -> None:
         with contained(self.library):

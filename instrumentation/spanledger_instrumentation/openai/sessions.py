@@ -143,8 +143,7 @@ class Session:
         """The last message did not leave."""
         if (turn := self._sent) is not None:
             self._forget(turn)
-            if turn.call.admission is not None:
-                turn.call.admission.attempt_over(billed=False)
+            turn.call.attempt_over(billed=False)
             turn.call.fail(error)
 
     def received(self, message: object) -> None:
@@ -212,8 +211,7 @@ class Session:
         if turn is None:
             return
         self._forget(turn)
-        if turn.call.admission is not None:
-            turn.call.admission.attempt_over(billed=False)
+        turn.call.attempt_over(billed=False)
         turn.call.fail(ProviderError(error, text(error.get("code")) or text(error.get("type")) or "error"))
 
     def _transcribed(self, found: Mapping[str, Any]) -> None:
