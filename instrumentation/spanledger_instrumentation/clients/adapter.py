@@ -79,13 +79,14 @@ class ClientAdapter(Adapter):
             return wrapped(*args, **kwargs)
         with exchange, REFUSING:
             exchange.prepare()
-            try:
-                result = wrapped(*exchange.args, **kwargs)
-            except Exception as error:
-                if not exchange.again(error):
-                    raise
-                result = wrapped(*exchange.args, **kwargs)
-                exchange.got_through()
+            while True:
+                try:
+                    result = wrapped(*exchange.args, **kwargs)
+                    break
+                except Exception as error:
+                    if not exchange.again(error):
+                        raise
+            exchange.got_through()
         return result
 
     async def _request_async(
@@ -97,13 +98,14 @@ class ClientAdapter(Adapter):
             return await wrapped(*args, **kwargs)
         with exchange, REFUSING:
             exchange.prepare()
-            try:
-                result = await wrapped(*exchange.args, **kwargs)
-            except Exception as error:
-                if not exchange.again(error):
-                    raise
-                result = await wrapped(*exchange.args, **kwargs)
-                exchange.got_through()
+            while True:
+                try:
+                    result = await wrapped(*exchange.args, **kwargs)
+                    break
+                except Exception as error:
+                    if not exchange.again(error):
+                        raise
+            exchange.got_through()
         return result
 
     def _attempt(self, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

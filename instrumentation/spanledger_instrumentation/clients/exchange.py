@@ -82,7 +82,7 @@ class Exchange:
         return False
 
     def got_through(self) -> None:
-        """The request that was made once more was answered."""
+        """The request was answered, at once or when it was made again."""
 
 
 class Metered(Exchange, ABC):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import NoReturn
@@ -42,8 +43,8 @@ class Gate:
         self._mode = calls.settings.wire
         self._understanding = Understanding(calls, "wire")
         self._warned: set[str] = set()
-        #: Those that refuse `stream_options.include_usage`.
-        self._without_usage: set[Server] = set()
+        #: Fields that we add and servers refuse.
+        self._refused: defaultdict[Server, set[str]] = defaultdict(set)
 
     @staticmethod
     def route(method: str, url: str) -> Route | None:
@@ -71,17 +72,12 @@ class Gate:
             asked = replace(asked, key=fingerprint(given(headers)))
             read = reading(asked, capture=self.calls.settings.capture_content == "span")
             if self._mode == "deny":
-                self._refuse(Exchange(self.calls, read, asks=False))
+                self._refuse(Exchange(self.calls, read, self._refused[server]))
             if self._mode == "warn":
                 self._warn(asked.host)
             may_alter = may_ask and not sealed(headers)
-            asks = may_alter and read.takes_usage_option and server not in self._without_usage
-            return Exchange(self.calls, read, asks=asks, sent=sent(body), may_alter=may_alter)
+            return Exchange(self.calls, read, self._refused[server], sent=sent(body), may_alter=may_alter)
         return None
-
-    def refuses_usage_option(self, server: Server) -> None:
-        """The plain request got through where the one with the option did not: this server refuses it."""
-        self._without_usage.add(server)
 
     def _warn(self, host: str) -> None:
         if host not in self._warned:

@@ -68,14 +68,8 @@ class AiohttpWire(Adapter):
             if again:
                 await wait_async(exchange.admission())
                 response = await wrapped(*args, **_asking(exchange, kwargs))
-                self._learn(session, args, response)
             self._received(exchange, response)
         return response
-
-    def _learn(self, session: Any, args: tuple[Any, ...], response: Any) -> None:
-        if response.status < 300:
-            url = session._build_url(args[1])  # noqa: SLF001  as above
-            self._gate.refuses_usage_option((url.host or "", url.explicit_port))
 
     def _received(self, exchange: Exchange, response: Any) -> None:
         with contained("wire"):

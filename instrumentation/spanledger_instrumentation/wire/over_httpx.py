@@ -67,7 +67,6 @@ class HttpxWire(Adapter):
                 if exchange.rejected(_content(response)):
                     wait(exchange.admission())
                     response = wrapped(_asking(request, exchange), **kwargs)
-                    self._learn(request, response)
             self._received(exchange, response)
         return response
 
@@ -95,13 +94,8 @@ class HttpxWire(Adapter):
                 if exchange.rejected(_content(response)):
                     await wait_async(exchange.admission())
                     response = await wrapped(_asking(request, exchange), **kwargs)
-                    self._learn(request, response)
             self._received(exchange, response)
         return response
-
-    def _learn(self, request: Any, response: Any) -> None:
-        if response.status_code < 300:
-            self._gate.refuses_usage_option((request.url.host, request.url.port))
 
     def _received(self, exchange: Exchange, response: Any) -> None:
         with contained("wire"):

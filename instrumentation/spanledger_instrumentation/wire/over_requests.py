@@ -61,9 +61,6 @@ class RequestsWire(Adapter):
             if exchange.may_reject(response.status_code) and exchange.rejected(_content(response)):
                 wait(exchange.admission())
                 response = wrapped(_asking(request, exchange), **kwargs)
-                if response.status_code < 300:
-                    url = urlsplit(request.url)
-                    self._gate.refuses_usage_option((url.hostname or "", url.port))
             self._received(exchange, response)
         return response
 

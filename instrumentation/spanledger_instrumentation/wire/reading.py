@@ -63,7 +63,7 @@ class Reading(ABC):
 
     @property
     def takes_usage_option(self) -> bool:
-        """Whether the answer is a stream that tells its usage only if asked, and was not."""
+        """Whether the answer is a stream that tells its usage only if asked."""
         return False
 
     @abstractmethod
@@ -110,11 +110,8 @@ class OpenAI(Reading):
 
     @property
     def takes_usage_option(self) -> bool:
-        """Chat and completions that are streamed, unless the app said something about it."""
-        given = self.asked.body.get("stream_options")
-        if not self.asked.stream or self._api not in ("chat", "completions"):
-            return False
-        return given is None or (isinstance(given, Mapping) and "include_usage" not in given)
+        """Chat and completions that are streamed."""
+        return self.asked.stream and self._api in ("chat", "completions")
 
     def request(self) -> Request:
         """As the client's own adapter has it."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import openai
 import pytest
+from tests.spanledger_instrumentation.wire.conftest import Asked, Says, Server
 from tests.support.asking import COST, MODEL, USAGE, said
 from tests.support.budgeted import books, budgeted_everywhere
+from tests.support.scripted import chat_events
 from tests.support.ways import JSON, Way, written
 
 from provider import Provider
@@ -59,6 +62,27 @@ def test_a_cap_of_null_is_replaced(way: Way, provider: Provider, key: str) -> No
         cap = made.attributes[names.SPANLEDGER_BUDGET_OUTPUT_CAP]
     (entry,) = provider.log(key)
     assert entry["body"]["max_completion_tokens"] == cap
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_a_cap_that_a_server_does_not_know_is_sent_by_its_older_name(way: Way, server: Server, stream: bool) -> None:
+    """As versions of Azure's API do that are older than both fields that we add."""
+
+    def old(asked: Asked) -> Says:
+        odd = [name for name in ("max_completion_tokens", "stream_options") if name in json.loads(asked.body)]
+        if odd:
+            message = f"Unrecognized request arguments supplied: {', '.join(odd)}"
+            return Says([json.dumps({"error": {"message": message}}).encode()], status=400)
+        return Says(chat_events(asked=False), "text/event-stream")
+
+    server.answer = old
+    body = {"model": MODEL, "messages": said(), "stream": stream}
+    with budgeted_everywhere("global=0.01USD"):
+        seen = [way.stream(f"{server.url}/v1/chat/completions", written(body), JSON) for _ in range(2)]
+    assert [one.status for one in seen] == [200, 200]
+    sent = [json.loads(asked.body) for asked in server.asked]
+    assert [one.get("max_tokens", 0) > 0 for one in sent] == [False, True, True]
+    assert not any("stream_options" in one for one in sent[1:])
 
 
 def test_a_request_asks_the_cheaper_model(way: Way, provider: Provider, key: str, tmp_path: Any) -> None:
