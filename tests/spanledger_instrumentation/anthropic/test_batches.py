@@ -13,7 +13,7 @@ import pytest
 from anthropic import AsyncAnthropic
 from tests.support.budgeted import budgeted, budgeted_everywhere, figures
 from tests.support.claude import COST, DATED, MODEL, USAGE, later, said
-from tests.support.ledgering import cost
+from tests.support.ledgering import cost, wait_for
 from tests.support.telemetry import Telemetry
 
 import spanledger
@@ -197,6 +197,7 @@ def test_a_submission_without_an_answer_is_charged_and_the_ledger_knows_what_for
             nobody.messages.batches.create(requests=[request("a"), request("b")])
         charged, held = figures(made)
         assert (charged > 2 * 2 * 100 * 2_500, held) == (True, 0)  # two attempts, at half of 5 USD a million
+    assert len(wait_for(url, 4)) == 4  # two calls, and an attempt of each
     assert cost(url) == charged
     told = [found[names.SPANLEDGER_BUDGET_CHARGED] for found in made.said]
     assert [found[names.ERROR_TYPE] for found in made.said] == ["anthropic.APITimeoutError"] * 2
