@@ -92,6 +92,32 @@ def _retention(text: str) -> tuple[tuple[str, int | None], ...]:
     return tuple(found)
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65_536:
+        raise ValueError("must be a port from 1 to 65535")
+    return int(text)
+
+
+def _rate(text: str) -> str:
+    count, _, unit = text.lower().partition("/")
+    if not count.isdecimal() or not 0 < int(count) < 10**9 or unit not in ("second", "minute", "hour"):
+        raise ValueError("must be requests per second, minute or hour, such as 600/minute")
+    return text.lower()
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    found = tuple(filter(None, (part.strip() for part in text.split(","))))
+    if not all(one.startswith(("http://", "https://")) and one.count("/") == 2 for one in found):
+        raise ValueError("must be origins such as https://grafana.example.com, separated by commas")
+    return found
+
+
+def _http(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("must be a URL that begins with http:// or https://")
+    return text.rstrip("/")
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One row of the table: environment variable, field of `Settings`, parser, and what it means."""
@@ -182,6 +208,33 @@ TABLE = (
         one_of("off", "baggage", "headers"),
         "Who may say who pays: nobody outside (`off`), W3C `baggage`, or request `headers` too.",
     ),
+    Setting("SPANLEDGER_SERVICE_HOST", "service_host", _text, "Address that `spanledger serve` listens on."),
+    Setting("SPANLEDGER_SERVICE_PORT", "service_port", _port, "Port that `spanledger serve` listens on."),
+    Setting(
+        "SPANLEDGER_SERVICE_TOKENS",
+        "service_tokens",
+        _text,
+        "YAML file of the tokens that the service takes (docs/service.md). Without one it listens on loopback only.",
+    ),
+    Setting(
+        "SPANLEDGER_SERVICE_RATE",
+        "service_rate",
+        _rate,
+        "Requests that one token may make to the service, such as `600/minute`.",
+    ),
+    Setting(
+        "SPANLEDGER_SERVICE_CORS",
+        "service_cors",
+        _origins,
+        "Origins of other pages that may read from the service, separated by commas; by default none.",
+    ),
+    Setting("SPANLEDGER_JAEGER_URL", "jaeger_url", _http, "Where Jaeger's pages are; traces link there."),
+    Setting(
+        "SPANLEDGER_COLLECTOR_URL",
+        "collector_url",
+        _http,
+        "Where the collector says how it is (its `health_check`), such as `http://localhost:13133`.",
+    ),
     Setting("COST_TRACKING_ENABLED", "tracking", _flag, "`false` turns metering off."),
     Setting("COST_BUDGET_WARNING_THRESHOLD", "run_warning", _usd, "USD per run at which a warning is given."),
     Setting("COST_BUDGET_MAX", "run_limit", _usd, "USD per run at which calls are refused."),
@@ -206,6 +259,13 @@ class Settings:
     wire_hosts: tuple[tuple[str, str | None], ...] | None = None
     covered: str = "move"
     trust: str = "off"
+    service_host: str = "127.0.0.1"
+    service_port: int = 8320
+    service_tokens: str | None = None
+    service_rate: str = "6000/minute"
+    service_cors: tuple[str, ...] | None = None
+    jaeger_url: str | None = None
+    collector_url: str | None = None
     tracking: bool = True
     run_warning: Decimal | None = None
     run_limit: Decimal | None = None

@@ -15,7 +15,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, NoSuchModuleError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from spanledger.budget import opening as budgets
 from spanledger.errors import ConfigError, failed
@@ -53,15 +53,15 @@ def parsed(url: str) -> URL:
     raise ConfigError(f"SPANLEDGER_DATABASE_URL: {backend!r} is no database that the ledger knows; give {_FORMS}")
 
 
-def engine(url: str) -> Engine:
-    """An engine. It keeps no connections, so that forks and idle apps keep none either.
+def engine(url: str, kept: int = 0) -> Engine:
+    """An engine. It keeps no connections, so that forks and idle apps keep none either; a server has so many `kept`.
 
     Raises:
         ConfigError: the URL names no database, or one whose driver is not installed.
     """
     found = parsed(url)
     try:
-        made = create_engine(found, poolclass=NullPool)
+        made = create_engine(found, **(_pooled(kept) if kept else {"poolclass": NullPool}))
     except (ImportError, NoSuchModuleError) as error:
         raise ConfigError(
             f"SPANLEDGER_DATABASE_URL: PostgreSQL needs a driver: pip install 'spanledger[postgres]' ({error})"
@@ -71,6 +71,11 @@ def engine(url: str) -> Engine:
         event.listen(made, "connect", _prepared)
         event.listen(made, "begin", _begun)
     return made
+
+
+def _pooled(kept: int) -> dict[str, Any]:
+    """More connections than that are closed after use. One that the server has dropped is noticed and replaced."""
+    return {"poolclass": QueuePool, "pool_size": kept, "pool_timeout": _PATIENCE, "pool_pre_ping": True}
 
 
 def _private(_dialect: Any, _record: Any, args: Any, _options: Any) -> None:

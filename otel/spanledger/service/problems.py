@@ -1,0 +1,113 @@
+"""What is wrong with a request or with us, as `application/problem+json` (RFC 9457), with a sentence on what to do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import DataError, SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from spanledger.budget.store import StoreError
+from spanledger.errors import ConfigError
+
+MEDIA = "application/problem+json"
+log = logging.getLogger("spanledger.service")
+Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
+
+_NO_LEDGER = (
+    "The ledger's database cannot be used now. Try again in a moment; if it stays so, look at SPANLEDGER_DATABASE_URL, "
+    "the database's own log, and run: spanledger ledger migrate"
+)
+_NO_STORE = (
+    "The store of the budgets cannot be reached now. Try again in a moment; if it stays so, see SPANLEDGER_STORE"
+)
+_SENTENCES = {
+    404: "There is nothing at this address. /openapi.json lists what there is.",
+    405: "This address does not take this method; the header Allow says which it takes.",
+}
+
+
+class ProblemDetails(BaseModel):
+    """Why there is no answer, as RFC 9457 has it."""
+
+    type: str = Field("about:blank", description="A URI for the kind of problem; `about:blank`: the status says it.")
+    title: str = Field(description="The status in words.", examples=["Not Found"])
+    status: int = Field(description="The HTTP status.", examples=[404])
+    detail: str = Field(description="What is wrong, and what to do.", examples=["No call has this id."])
+
+
+class Problem(HTTPException):
+    """Ends a request with a problem. Its detail is a sentence that says what to do."""
+
+
+def answer(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """A problem as a response."""
+    said = ProblemDetails(type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=detail)
+    return JSONResponse(said.model_dump(), status, {"Cache-Control": "no-store", **(headers or {})}, MEDIA)
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of an app be answered so."""
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def _of_http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    known = None if isinstance(error, Problem) else _SENTENCES.get(error.status_code)
+    return answer(error.status_code, known or str(error.detail), error.headers)
+
+
+async def _of_input(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    return answer(422, told(error.errors()))
+
+
+def told(errors: Sequence[Any]) -> str:
+    """What a validation found, in a sentence; values are not repeated, they may be long or secret."""
+    parts = [f"{_place(one['loc'])}: {one['msg']}" for one in errors[:5]]
+    return f"The request cannot be understood. {'; '.join(parts)}. /openapi.json says what is taken."
+
+
+def _place(place: Sequence[Any]) -> str:
+    return ".".join(str(part) for part in place[1:]) or str(place[0] if place else "request")
+
+
+async def _of_database(_request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, DataError):
+        return answer(
+            422, "The database cannot take a value of this request; look for odd characters and huge numbers."
+        )
+    log.warning("the ledger's database cannot be used: %s", str(getattr(error, "orig", error)).partition("\n")[0])
+    return answer(503, _NO_LEDGER, {"Retry-After": "5"})
+
+
+async def _of_store(_request: Request, error: Exception) -> JSONResponse:
+    log.warning("the store of the budgets cannot be used: %s", error)
+    return answer(503, _NO_STORE, {"Retry-After": "5"})
+
+
+async def _of_settings(_request: Request, error: Exception) -> JSONResponse:
+    return answer(503, f"The service is not set up for this: {error}")
+
+
+async def _of_us(_request: Request, error: Exception) -> JSONResponse:
+    log.error("a request failed", exc_info=error)
+    return answer(500, "The service failed on this request; its log says why. Please report it.")
+
+
+_HANDLERS: Mapping[type[Exception], Handler] = {
+    HTTPException: _of_http,
+    RequestValidationError: _of_input,
+    SQLAlchemyError: _of_database,
+    StoreError: _of_store,
+    ConfigError: _of_settings,
+    Exception: _of_us,
+}
