@@ -62,7 +62,10 @@ class Recent:
 
     def __init__(self, limit: int = RECENT) -> None:
         self._limit = limit
-        self.forget()
+        self._old: dict[str | int, Booked] = {}
+        self._young: dict[str | int, Booked] = {}
+        self._old_traces: dict[int, dict[str | int, Booked]] = {}
+        self._young_traces: defaultdict[int, dict[str | int, Booked]] = defaultdict(dict)
 
     def add(self, key: str | int, booked: Booked) -> None:
         """Remember a call under its response id, or under its span id if it has none."""
@@ -84,10 +87,8 @@ class Recent:
 
     def forget(self) -> None:
         """Remember nothing."""
-        self._old: dict[str | int, Booked] = {}
-        self._young: dict[str | int, Booked] = {}
-        self._old_traces: dict[int, dict[str | int, Booked]] = {}
-        self._young_traces: defaultdict[int, dict[str | int, Booked]] = defaultdict(dict)
+        self._old, self._young = {}, {}
+        self._old_traces, self._young_traces = {}, defaultdict(dict)
 
 
 class Node:

@@ -158,7 +158,7 @@ class Usage:
     @property
     def plausible(self) -> bool:
         """Whether a model could have used this much; what is not plausible is no usage at all."""
-        return self.input <= PLAUSIBLE and self.output <= PLAUSIBLE
+        return all(value <= PLAUSIBLE for value in _counts(self))
 
     def exceeds(self, window: int | None) -> bool:
         """Whether this is more than a model with a context window of so many tokens can read or write."""

@@ -35,9 +35,7 @@ class Settled(NamedTuple):
     def booked(self, trace: int) -> Booked:
         """What is remembered of it."""
         claimed = self.claimed
-        return Booked(
-            claimed.library, trace, claimed.usage, claimed.span.start_time or 0, claimed.span.end_time or 0
-        )
+        return Booked(claimed.library, trace, claimed.usage, claimed.span.start_time or 0, claimed.span.end_time or 0)
 
 
 def settle(claimed: Claim, book: PriceBook, payer: Scope) -> Settled:
@@ -102,7 +100,8 @@ def of_span(told: Settled, payer: Scope, ended: Ended | None) -> Entry:
     """Its entry. Its id is that of trace and span: told twice, by whoever exports it again, it is the same call."""
     claimed, facts, price, _ = told
     span, found = claimed.span, claimed.found
-    ids: dict[str, Any] = dict(ids_of(span.context)) if span.context is not None else {}
+    ids: dict[str, Any] = dict(ids_of(span.context))
+    said: dict[str, Any] = {**paid_by(payer), **_named(found)}
     finished = span.end_time or 0
     reasons = found.get(names.GEN_AI_RESPONSE_FINISH_REASONS)
     return Entry(
@@ -129,7 +128,7 @@ def of_span(told: Settled, payer: Scope, ended: Ended | None) -> Entry:
         finish_reason=",".join(map(str, reasons)) if isinstance(reasons, (list, tuple)) else None,
         stream=found.get(names.GEN_AI_REQUEST_STREAM) is True,
         **ids,
-        **{**paid_by(payer), **_named(found)},
+        **said,
     )
 
 

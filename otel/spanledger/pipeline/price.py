@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
-from opentelemetry.trace import SpanKind
 
 from spanledger import scope
 from spanledger.call import SCOPE_NAME
@@ -15,13 +14,11 @@ from spanledger.errors import contained
 from spanledger.ledger import Recorder
 from spanledger.lineage import Lineage
 from spanledger.pipeline.content import without_content
-from spanledger.pipeline.covered import Claim, claim, covered_by, library, set_aside
+from spanledger.pipeline.covered import KINDS, Claim, claim, covered_by, library, set_aside
 from spanledger.pipeline.foreign import of_span, settle
 from spanledger.pipeline.second_line import SecondLine, payer_of
 from spanledger.pipeline.stage import Stage, copied, plain
 from spanledger.pricing import PriceBook
-
-_KINDS = (SpanKind.CLIENT, SpanKind.INTERNAL)
 
 
 class Price(Stage):
@@ -47,7 +44,7 @@ class Price(Stage):
     def on_end(self, span: ReadableSpan) -> None:
         """Settle the span if it is foreign and claims usage."""
         settled = span
-        if span.kind in _KINDS and (maker := library(span)) != SCOPE_NAME:
+        if span.kind in KINDS and (maker := library(span)) != SCOPE_NAME:
             with contained("pipeline"):
                 settled = span if self._content else without_content(span, maker)
                 settled = self._foreign(settled, plain(settled.attributes))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,9 +43,9 @@ def price_told(found: Mapping[str, Any]) -> Price | None:
     An amount that does not say whose it is comes from whoever made the span, and we did not work it out.
     """
     amount = found.get(names.GEN_AI_USAGE_COST_AMOUNT)
-    if found.get(names.GEN_AI_USAGE_COST_CURRENCY, "USD") != "USD" or type(amount) not in (int, float):
+    if found.get(names.GEN_AI_USAGE_COST_CURRENCY, "USD") != "USD" or not isinstance(amount, (int, float)):
         return None
-    if not (math.isfinite(amount) and 0 <= amount < BEYOND_BELIEF):
+    if isinstance(amount, bool) or not 0 <= amount < BEYOND_BELIEF:
         return None
     ours = found.get(names.GEN_AI_USAGE_COST_SOURCE) == names.GEN_AI_USAGE_COST_SOURCE_LOCAL
     version, missing = found.get(names.SPANLEDGER_PRICE_VERSION), found.get(names.SPANLEDGER_PRICE_MISSING)

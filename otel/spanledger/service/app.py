@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from spanledger.service import problems
+from spanledger.service import intake, problems
 from spanledger.service.gate import Gate
 from spanledger.service.parts import Service
 from spanledger.service.routes import probes
@@ -36,4 +36,5 @@ def create(service: Service) -> FastAPI:
     app.add_middleware(Gate, local=service.tokens is None)
     for router in ROUTERS:
         app.include_router(router)
+    app.include_router(intake.router(intake.desk(service)))
     return app
