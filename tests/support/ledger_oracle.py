@@ -71,3 +71,15 @@ def near(found: float | None, sorted_: list[int], share: float) -> bool:
         return found is None
     true = sorted_[int(share * (len(sorted_) - 1))]
     return found is not None and abs(found - true) <= 0.0101 * true + 1000
+
+
+def runs(entries: list[Entry], window: Window, only: Filter) -> list[tuple[str, list[Entry]]]:
+    """The runs that began in a window and have such calls, the latest first, with those calls."""
+    began: dict[str, int] = {}
+    for entry in entries:
+        if entry.run:
+            began[entry.run] = min(entry.started, began.get(entry.run, entry.started))
+    inside = [(at, id_) for id_, at in began.items() if window.since * NANO <= at < window.until * NANO]
+    ever = Window(0, 2**33)
+    found = [(id_, matching([e for e in entries if e.run == id_], ever, only)) for _, id_ in sorted(inside)[::-1]]
+    return [(id_, own) for id_, own in found if own]

@@ -70,8 +70,6 @@ def service(settings: Settings) -> FastAPI:
     from spanledger.ledger.migrate import ready  # noqa: PLC0415
     from spanledger.service.app import create  # noqa: PLC0415
     from spanledger.service.books import Books  # noqa: PLC0415
-    from spanledger.service.parts import Service  # noqa: PLC0415
-    from spanledger.service.rate import Rate  # noqa: PLC0415
     from spanledger.service.tokens import Tokens  # noqa: PLC0415
 
     url = ledger.url_of(settings, budgeted=True)
@@ -81,15 +79,8 @@ def service(settings: Settings) -> FastAPI:
     ready(engine)
     ledger.recorder_of(url, settings).recover_now()
     store = opening.leasing(opening.open_store(settings.store), settings.store)
-    return create(
-        Service(
-            settings,
-            engine,
-            Books(store, reading.read(settings)),
-            Rate.of(settings.service_rate, settings.store),
-            Tokens(Path(settings.service_tokens)) if settings.service_tokens else None,
-        )
-    )
+    tokens = Tokens(Path(settings.service_tokens)) if settings.service_tokens else None
+    return create(settings, engine, Books(store, reading.read(settings)), tokens=tokens)
 
 
 def _free(settings: Settings) -> None:

@@ -6,8 +6,8 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,15 @@ def _begun(connection: Connection) -> None:
     options = connection.get_execution_options()
     if options.get("isolation_level") != "AUTOCOMMIT":
         connection.exec_driver_sql("BEGIN" if options.get("reads") else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def reading(made: Engine) -> Iterator[Connection]:
+    """A connection that sees the ledger as it is at one moment, and keeps no writer waiting. It is not traced."""
+    with suppress_instrumentation(), made.connect().execution_options(reads=True) as connection:
+        if made.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        yield connection
 
 
 class Sink:

@@ -16,6 +16,7 @@ from sqlalchemy import JSON, Boolean, Connection, Integer, select
 
 from spanledger.errors import ConfigError
 from spanledger.ledger.entry import Charge, Entry, usage_of
+from spanledger.ledger.filters import ALL, Filter
 from spanledger.ledger.schema import TOKENS, calls, charges
 from spanledger.ledger.writes import row_of
 from spanledger.usage import Usage
@@ -42,10 +43,10 @@ def entry_of(row: dict[str, Any], paid: Iterable[Charge] = ()) -> Entry:
     return Entry(**{**said, "missing": tuple(row["missing"] or ()), "charges": tuple(paid)})
 
 
-def entries(connection: Connection, since: int, until: int) -> Iterator[Entry]:
-    """All entries that began in a span of time (nanoseconds since the epoch), the earliest first."""
+def entries(connection: Connection, since: int, until: int, only: Filter = ALL) -> Iterator[Entry]:
+    """The entries that began in a span of time (nanoseconds since the epoch), the earliest first."""
     inside = (calls.c.started >= since) & (calls.c.started < until)
-    found = select(calls).where(inside).order_by(calls.c.started, calls.c.id)
+    found = select(calls).where(inside, *only.of_calls()).order_by(calls.c.started, calls.c.id)
     rows = (dict(row) for row in connection.execution_options(yield_per=BATCH).execute(found).mappings())
     for batch in batches(rows, BATCH):
         paid: dict[str, list[Charge]] = {}
@@ -64,17 +65,12 @@ def batches(found: Iterable[_T], size: int) -> Iterator[list[_T]]:
 
 def save(found: Iterable[Entry], out: IO[bytes], format_: Format) -> int:
     """Write entries to a file; returns how many."""
-    if format_ == "parquet":
-        return _save_parquet(found, out)
-    if format_ == "jsonl":
-        return sum(1 for entry in found if out.write(entry.line()))
-    count, text = 0, _Text(out)
-    writer = csv.writer(text)
-    writer.writerow(_COLUMNS)
-    for entry in found:
-        writer.writerow(_cells(entry).values())
-        count += 1
-    return count
+    return sum(portions(found, out, format_))
+
+
+def portions(found: Iterable[Entry], out: IO[bytes], format_: Format) -> Iterator[int]:
+    """The same a batch at a time: yields how many were written. What ends the file is written last."""
+    return {"jsonl": _save_jsonl, "csv": _save_csv, "parquet": _save_parquet}[format_](batches(found, BATCH), out)
 
 
 def load(file: IO[bytes], format_: Format) -> Iterator[Entry]:
@@ -89,6 +85,20 @@ def load(file: IO[bytes], format_: Format) -> Iterator[Entry]:
             yield from (_of_cells(row) for row in _load_parquet(file))
     except (ValueError, TypeError, LookupError) as error:
         raise ConfigError(f"this is no export of a ledger as {format_}: {error!r}") from error
+
+
+def _save_jsonl(found: Iterable[list[Entry]], out: IO[bytes]) -> Iterator[int]:
+    for batch in found:
+        out.write(b"".join(entry.line() for entry in batch))
+        yield len(batch)
+
+
+def _save_csv(found: Iterable[list[Entry]], out: IO[bytes]) -> Iterator[int]:
+    writer = csv.writer(_Text(out))
+    writer.writerow(_COLUMNS)
+    for batch in found:
+        writer.writerows(_cells(entry).values() for entry in batch)
+        yield len(batch)
 
 
 class _Text:
@@ -128,7 +138,7 @@ def _value(name: str, cell: Any) -> Any:
     return int(cell) if isinstance(kind, Integer) else str(cell)
 
 
-def _save_parquet(found: Iterable[Entry], out: IO[bytes]) -> int:
+def _save_parquet(found: Iterable[list[Entry]], out: IO[bytes]) -> Iterator[int]:
     arrow, parquet = _pyarrow()
     kinds = {Boolean: arrow.bool_(), Integer: arrow.int64()}
     fields = [
@@ -136,12 +146,10 @@ def _save_parquet(found: Iterable[Entry], out: IO[bytes]) -> int:
         for column in calls.c
     ]
     schema = arrow.schema([*fields, ("charges", arrow.string())])
-    count = 0
     with parquet.ParquetWriter(out, schema) as writer:
-        for batch in batches(map(_cells, found), BATCH):
-            writer.write_table(arrow.Table.from_pylist(batch, schema))
-            count += len(batch)
-    return count
+        for batch in found:
+            writer.write_table(arrow.Table.from_pylist([_cells(entry) for entry in batch], schema))
+            yield len(batch)
 
 
 def _load_parquet(file: IO[bytes]) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Single calls out of the ledger: pages of them, one run, one trace."""
+"""Single calls out of the ledger: pages of them, one trace, one call."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from spanledger.ledger.filters import ALL, Filter, Window, during
-from spanledger.ledger.results import Call, Page, Run, Totals
+from spanledger.ledger.results import Call, Page, Totals
 from spanledger.ledger.rollup import counted
-from spanledger.ledger.schema import calls, runs
+from spanledger.ledger.schema import calls
 
 #: Rows of a page at most.
 PAGE = 1000
@@ -49,23 +49,17 @@ def after(started: int, id_: str) -> ColumnElement[bool]:
     return and_(row.started >= started, or_(row.started > started, row.id > id_))
 
 
-def run(connection: Connection, id_: str) -> Run | None:
-    """A run with its calls; None where nothing is known of it."""
-    found = connection.execute(select(runs).where(runs.c.id == id_)).mappings().one_or_none()
-    if found is None:
-        return None
-    rows = _calls(connection, calls.c.run == id_)
-    return Run(**found, totals=added_up(rows), calls=rows)
-
-
-def trace(connection: Connection, trace_id: str) -> tuple[Call, ...]:
+def trace(connection: Connection, trace_id: str, only: Filter = ALL) -> tuple[Call, ...]:
     """The calls of a trace, the earliest first."""
-    return _calls(connection, calls.c.trace_id == trace_id)
-
-
-def _calls(connection: Connection, where: ColumnElement[bool]) -> tuple[Call, ...]:
-    rows = select(calls).where(where).order_by(calls.c.started, calls.c.id)
+    wanted = (calls.c.trace_id == trace_id, *only.of_calls())
+    rows = select(calls).where(*wanted).order_by(calls.c.started, calls.c.id)
     return tuple(Call(dict(row)) for row in connection.execute(rows).mappings())
+
+
+def call(connection: Connection, id_: str, only: Filter = ALL) -> Call | None:
+    """One call or lost attempt; None where there is none such."""
+    found = connection.execute(select(calls).where(calls.c.id == id_, *only.of_calls())).mappings().one_or_none()
+    return None if found is None else Call(dict(found))
 
 
 def everything(connection: Connection, since: int = 0) -> Iterator[Call]:

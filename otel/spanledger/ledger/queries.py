@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, case, func, literal, literal_column, select
 
 from spanledger.ledger.filters import ALL, Filter, Window, column_of, during, rolled
-from spanledger.ledger.results import NAMES, Hits, Operation, Percentiles, Projection, Totals
+from spanledger.ledger.results import NAMES, Operation, Percentiles, Projection, Totals
 from spanledger.ledger.rollup import GRAINS, NANO
-from spanledger.ledger.schema import DIMENSIONS, cache_events, calls, dimensions, latencies, rollups
+from spanledger.ledger.schema import DIMENSIONS, calls, dimensions, latencies, rollups
 from spanledger.ledger.sketch import bin_of, quantiles
 
 DAY = GRAINS[-1]
@@ -50,6 +50,11 @@ def percentiles(connection: Connection, window: Window, only: Filter = ALL) -> P
     return _latencies(connection, window, only, None).get("", Percentiles())
 
 
+def percentiles_by(connection: Connection, group: str, window: Window, only: Filter = ALL) -> dict[str, Percentiles]:
+    """The same for each value of a dimension or of `user`; not by `day`."""
+    return _latencies(connection, window, only, group)
+
+
 def operations(connection: Connection, window: Window, only: Filter = ALL, limit: int = 10) -> tuple[Operation, ...]:
     """The operations that cost most."""
     found = sorted(by(connection, "operation", window, only).items(), key=lambda one: (-one[1].cost, one[0]))[:limit]
@@ -60,15 +65,6 @@ def operations(connection: Connection, window: Window, only: Filter = ALL, limit
 def tenants(connection: Connection, window: Window) -> tuple[str, ...]:
     """Who was served, by name."""
     return tuple(sorted(by(connection, "tenant", window)))
-
-
-def cache_hits(connection: Connection, window: Window) -> dict[str, Hits]:
-    """The caches of the app's, by layer."""
-    event = cache_events.c
-    hits = func.sum(case((event.hit, 1), else_=0))
-    inside = and_(event.at >= window.since * NANO, event.at < window.until * NANO)
-    rows = connection.execute(select(event.layer, hits, func.count()).where(inside).group_by(event.layer))
-    return {layer: Hits(int(hit), int(asked) - int(hit)) for layer, hit, asked in rows}
 
 
 def projection(connection: Connection, now: float, only: Filter = ALL, days: int = 7) -> Projection:
@@ -162,7 +158,7 @@ def _latencies(connection: Connection, window: Window, only: Filter, group: str 
 
 
 def _binned(connection: Connection, window: Window, only: Filter, group: str | None) -> Iterable[Sequence[Any]]:
-    if only.rolled_up:
+    if only.rolled_up and group != "user":
         key = literal("") if group is None else dimensions.c[group]
         joined = latencies.join(dimensions, latencies.c.dimension == dimensions.c.id)
         statement = select(key, latencies.c.bin, func.sum(latencies.c.count)).select_from(joined)

@@ -132,17 +132,3 @@ class Page:
 
     calls: tuple[Call, ...]
     after: tuple[int, str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A run: when, whose, what it came to, and its calls, the earliest first."""
-
-    id: str
-    started: int
-    ended: int
-    service: str | None
-    tenant: str | None
-    user: str | None
-    totals: Totals
-    calls: tuple[Call, ...]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from spanledger.admission import in_unit
 from spanledger.budget.listing import Row, rows
+from spanledger.budget.model import Budget
 from spanledger.budget.store import StoreError
 from spanledger.errors import Refusal, failed
 from spanledger.guard import Guard, Warned
@@ -27,16 +27,34 @@ _HIDDEN = frozenset({"run", "session", "user", "key"})
 _FRESH = 1.0
 
 
+class Fullest:
+    """Rows as gauges tell them: those in USD; where labels must not tell them apart, the one with the least left."""
+
+    def __init__(self, budgets: Iterable[Budget]) -> None:
+        self._value = Capped(VALUES)
+        self._hidden = {b.name for b in budgets if not _HIDDEN.isdisjoint(b.scope)}
+
+    def __call__(self, found: Iterable[Row]) -> dict[tuple[str, str], Row]:
+        """The rows to tell, by what their labels say: budget and scope value."""
+        told: dict[tuple[str, str], Row] = {}
+        for row in found:
+            if row.unit != "USD":
+                continue
+            place = (row.name, ANY if row.name in self._hidden else self._value(row.scope_value))
+            if place not in told or _left(row) < _left(told[place]):
+                told[place] = row
+        return told
+
+
 class BudgetMeters:
     """The instruments of a guard's budgets. Budgets of tokens and calls have no gauges: these are in USD."""
 
     def __init__(self, guard: Guard, provider: metrics.MeterProvider | None = None) -> None:
         self._guard = guard
-        self._value = Capped(VALUES)
+        self._fullest = Fullest(guard.register.budgets)
         self._refusals, self._warnings = Tally(), Tally()
         self._read = float("-inf")
         self._rows: list[Row] = []
-        self._hidden = {b.name for b in guard.register.budgets if not _HIDDEN.isdisjoint(b.scope)}
         meter = metrics.get_meter("spanledger", meter_provider=provider)
         for metric, figure in (
             (names.METRIC_SPANLEDGER_BUDGET_LIMIT, lambda row: row.limit),
@@ -70,28 +88,15 @@ class BudgetMeters:
     def _gauge(self, figure: Callable[[Row], int | None]) -> Callable[[CallbackOptions], Iterable[Observation]]:
         def observe(_options: CallbackOptions) -> Iterable[Observation]:
             return [
-                Observation(in_unit(value, row.unit), self._labels(row))
-                for row in self._fullest()
+                Observation(
+                    in_unit(value, row.unit),
+                    {names.SPANLEDGER_BUDGET_NAME: name, names.SPANLEDGER_BUDGET_SCOPE_VALUE: scope_value},
+                )
+                for (name, scope_value), row in self._fullest(self._current()).items()
                 if (value := figure(row)) is not None
             ]
 
         return observe
-
-    def _labels(self, row: Row) -> dict[str, Any]:
-        value = ANY if row.name in self._hidden else self._value(row.scope_value)
-        return {names.SPANLEDGER_BUDGET_NAME: row.name, names.SPANLEDGER_BUDGET_SCOPE_VALUE: value}
-
-    def _fullest(self) -> list[Row]:
-        """The rows in USD; where labels must not tell them apart, the one with the least left."""
-        found: dict[tuple[str, str], Row] = {}
-        for row in self._current():
-            if row.unit != "USD":
-                continue
-            labels = self._labels(row)
-            place = (row.name, labels[names.SPANLEDGER_BUDGET_SCOPE_VALUE])
-            if place not in found or _left(row) < _left(found[place]):
-                found[place] = row
-        return list(found.values())
 
     def _current(self) -> list[Row]:
         now = time.monotonic()

@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from sqlalchemy import Engine
 from starlette.middleware.cors import CORSMiddleware
 
+from spanledger.config import Settings
 from spanledger.service import intake, problems
+from spanledger.service.books import Books
 from spanledger.service.gate import Gate
+from spanledger.service.meters import Metered, Meters
 from spanledger.service.parts import Service
-from spanledger.service.routes import probes
+from spanledger.service.rate import Rate
+from spanledger.service.routes import admin, budgets, calls, export, metrics, probes, prometheus
+from spanledger.service.tokens import Tokens
+from spanledger.service.watch import watch
 
-ROUTERS = (probes.router,)
+ROUTERS = (
+    metrics.router,
+    export.router,
+    calls.router,
+    budgets.router,
+    admin.router,
+    prometheus.router,
+    probes.router,
+)
 
 
-def create(service: Service) -> FastAPI:
-    """An app of these parts. Whoever has more to offer adds it: `app.include_router(router)`."""
+def create(
+    settings: Settings,
+    engine: Engine,
+    books: Books,
+    *,
+    tokens: Tokens | None = None,
+    clock: Callable[[], float] = time.time,
+) -> FastAPI:
+    """An app of these parts. Whoever has more to offer adds it: `app.include_router(router)`.
+
+    Raises:
+        ConfigError: a setting cannot be used.
+    """
+    rate = Rate.of(settings.service_rate, settings.store)
+    watched = watch(engine, books, settings.collector_url)
+    service = Service(settings, engine, books, rate, watched, tokens, clock)
     app = FastAPI(
         title="spanledger",
         summary="What LLM agents cost: metrics, calls, runs, budgets.",
@@ -25,6 +56,7 @@ def create(service: Service) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
+    app.state.meters = meters = Meters()
     problems.install(app)
     if service.settings.service_cors:
         app.add_middleware(
@@ -33,7 +65,8 @@ def create(service: Service) -> FastAPI:
             allow_methods=["GET"],
             allow_headers=["Authorization"],
         )
-    app.add_middleware(Gate, local=service.tokens is None)
+    app.add_middleware(Gate, local=tokens is None)
+    app.add_middleware(Metered, meters=meters)
     for router in ROUTERS:
         app.include_router(router)
     app.include_router(intake.router(intake.desk(service)))

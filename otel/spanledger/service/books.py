@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from spanledger.budget.described import described
 from spanledger.budget.listing import Row, rows
-from spanledger.budget.model import Budget
-from spanledger.budget.store import Store
+from spanledger.budget.model import Budget, plain
+from spanledger.budget.store import Counter, Entry, Store
+from spanledger.service.tokens import Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +22,22 @@ class Books:
         """What is budgeted. Raises StoreError."""
         return self.configured or described(self.store)
 
-    def rows(self, tenant: str | None = None) -> list[Row]:
-        """How it stands; for a tenant only what is kept for each tenant, and of that its own. Raises StoreError."""
-        if tenant is None:
+    def rows(self, caller: Caller) -> list[Row]:
+        """How it stands; for one tenant's caller only what is kept for each tenant, and of that its own.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        if caller.tenant is None:
             return rows(self.budgets(), self.store)
         own = [budget for budget in self.budgets() if budget.scope == ("tenant",)]
-        return [row for row in rows(own, self.store) if row.scope_value == tenant]
+        return [row for row in rows(own, self.store) if row.scope_value == plain(caller.tenant)]
+
+    def history(self, counters: set[Counter]) -> list[Entry]:
+        """What was changed by hand, the latest first. Raises StoreError."""
+        return [entry for entry in self.store.audit() if entry.counter in counters][::-1]
+
+
+def counter_of(row: Row) -> Counter:
+    """The counter that a row shows, the newest where it shows several."""
+    return Counter(row.name, row.scope_value, row.window)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
-from opentelemetry.instrumentation.utils import suppress_instrumentation
 from sqlalchemy import Connection, Engine
 
 from spanledger.config import Settings
+from spanledger.ledger.database import reading
 from spanledger.service.books import Books
 from spanledger.service.rate import Rate
 from spanledger.service.tokens import Tokens
+from spanledger.service.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +27,13 @@ class Service:
     engine: Engine
     books: Books
     rate: Rate
+    watch: Watch
     tokens: Tokens | None = None
     clock: Callable[[], float] = time.time
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> AbstractContextManager[Connection]:
         """A connection that sees the ledger as it is at one moment, and keeps no writer waiting."""
-        with suppress_instrumentation(), self.engine.connect().execution_options(reads=True) as connection:
-            yield connection
+        return reading(self.engine)
 
 
 def _service(request: Request) -> Service:

@@ -12,6 +12,8 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 
 from spanledger.errors import failed
 
+#: How the URL of a store begins that is a Redis.
+REDIS = ("redis://", "rediss://", "unix://")
 #: Seconds that a Redis which does not answer keeps a request waiting, and for which it is then left alone.
 _PATIENCE, _REST = 0.25, 30.0
 
@@ -30,7 +32,7 @@ class Rate:
     @classmethod
     def of(cls, allowed: str, store: str) -> Rate:
         """As a setting says; counted in the Redis of a store, if it is one."""
-        return cls(parse(allowed), _redis(store) if store.startswith(("redis://", "rediss://", "unix://")) else None)
+        return cls(parse(allowed), _redis(store) if store.startswith(REDIS) else None)
 
     def wait(self, caller: str) -> float:
         """Count a request; the seconds until the next one is let in, 0 where this one is."""

@@ -15,9 +15,9 @@ from tests.support import ledger_databases
 from tests.support import ledger_oracle as oracle
 from tests.support.entries import BEGIN, DAYS, entries
 
-from spanledger.ledger import Entry, database, queries, schema
+from spanledger.ledger import Entry, caches, database, queries, runs, schema
 from spanledger.ledger.filters import Filter, Window
-from spanledger.ledger.listing import added_up, everything, page, run, trace
+from spanledger.ledger.listing import added_up, call, everything, page, trace
 from spanledger.ledger.migrate import migrate
 from spanledger.ledger.results import Hits, Totals
 from spanledger.ledger.writes import write
@@ -113,13 +113,55 @@ def test_tenants_are_those_that_were_served(ledger: Connection) -> None:
 
 def test_a_run_and_a_trace_have_their_calls_in_order(ledger: Connection) -> None:
     of_run = [entry for entry in ENTRIES if entry.run == "run-7"]
-    found = run(ledger, "run-7")
-    assert found is not None
-    assert [call.id for call in found.calls] == [e.id for e in sorted(of_run, key=lambda e: (e.started, e.id))]
-    assert found.totals == oracle.totals(of_run)
-    assert run(ledger, "run-nobody-knows") is None
+    found = runs.calls_of(ledger, "run-7")
+    assert [call.id for call in found] == [e.id for e in sorted(of_run, key=lambda e: (e.started, e.id))]
+    assert runs.run(ledger, "run-nobody-knows") is None
     of_trace = {entry.id for entry in ENTRIES if entry.trace_id == f"{7:032x}"}
     assert {call.id for call in trace(ledger, f"{7:032x}")} == of_trace
+
+
+def test_one_call_is_found_by_its_id_for_those_who_may_see_it(ledger: Connection) -> None:
+    one = next(entry for entry in ENTRIES if entry.tenant == "acme")
+    found = call(ledger, one.id, Filter(tenant="acme"))
+    assert found is not None
+    assert found.row["id"] == one.id
+    assert call(ledger, one.id, Filter(tenant="globex")) is None
+
+
+@QUESTIONS
+@given(asked=questions(), limit=st.integers(1, 30))
+def test_pages_of_runs_show_every_run_once_with_what_its_calls_come_to(
+    ledger: Connection, asked: tuple[Window, Filter], limit: int
+) -> None:
+    expected = oracle.runs(ENTRIES, *asked)
+    found: list[runs.Run] = []
+    after = None
+    while True:
+        shown = runs.page(ledger, *asked, after=after, limit=limit)
+        found += shown.runs
+        if (after := shown.after) is None:
+            break
+    assert [one.id for one in found] == [id_ for id_, _ in expected]
+    for one, (_, own) in zip(found, expected, strict=True):
+        sums = oracle.totals(own)
+        assert (one.calls, one.refused, one.errors, one.lost) == (
+            sums.calls, sums.refused, sums.errors + sums.timeouts, sums.lost,
+        )  # fmt: skip
+        assert (one.cost, one.unpriced, one.input, one.output) == (sums.cost, sums.unpriced, sums.input, sums.output)
+        assert (one.started, one.ended) == (min(e.started for e in own), max(e.ended for e in own))
+        assert runs.run(ledger, one.id, asked[1]) == one
+
+
+@QUESTIONS
+@given(asked=questions(), group=st.sampled_from(("model", "tenant", "user")))
+def test_percentiles_by_group_are_those_of_a_loop_over_all_calls(
+    ledger: Connection, asked: tuple[Window, Filter], group: str
+) -> None:
+    answer = queries.percentiles_by(ledger, group, *asked)
+    for key in {oracle.value(entry, group) for entry in ENTRIES}:
+        own = [e for e in oracle.matching(ENTRIES, *asked) if oracle.value(e, group) == key]
+        took = oracle.latencies(own)
+        assert oracle.near(answer[key].p95 if key in answer else None, took, 0.95)
 
 
 def test_all_rows_add_up_to_what_the_rollups_say(ledger: Connection) -> None:
@@ -136,8 +178,28 @@ def test_caches_are_counted_by_layer(engine: Any) -> None:
     rows = [{"id": str(n), "at": BEGIN + n, "layer": layer, "hit": hit} for n, (layer, hit) in enumerate(events)]
     with engine.begin() as connection:
         connection.execute(insert(schema.cache_events), rows)
-        assert queries.cache_hits(connection, WHOLE) == {"l1": Hits(2, 1), "l2": Hits(0, 1)}
-        assert queries.cache_hits(connection, Window.of(0, 60)) == {}
+        assert caches.hits(connection, WHOLE) == {"l1": Hits(2, 1), "l2": Hits(0, 1)}
+        assert caches.hits(connection, Window.of(0, 60)) == {}
+
+
+def test_caches_and_marks_are_those_of_the_calls_that_are_asked_about(engine: Any) -> None:
+    write(engine, [Entry("c1", BEGIN, BEGIN, "chat", "openai", tenant="acme", run="r1")])
+    write(engine, [Entry("c2", BEGIN, BEGIN, "chat", "openai", tenant="globex", run="r2")])
+    events = [
+        {"id": str(n), "at": BEGIN, "layer": "l1", "hit": True, "tenant": t} for n, t in enumerate(("acme", None))
+    ]
+    said = [("1", "c1", None, 8.0), ("2", "c2", None, 6.0), ("3", None, "r1", 4.0)]
+    marks = [{"id": i, "at": BEGIN, "call": c, "run": r, "name": "quality", "value": v} for i, c, r, v in said]
+    with engine.begin() as connection:
+        connection.execute(insert(schema.cache_events), events)
+        connection.execute(insert(schema.scores), marks)
+        assert caches.hits(connection, WHOLE, Filter(tenant="acme")) == {"l1": Hits(1, 0)}
+        assert caches.hits(connection, WHOLE, Filter(tenant="")) == {"l1": Hits(1, 0)}
+        assert caches.marks(connection, WHOLE) == {"quality": caches.Marks(3, 6.0, 4.0, 8.0, 3)}
+        assert caches.marks(connection, WHOLE, Filter(tenant="acme"))["quality"].mean == 6.0
+        assert caches.marks(connection, WHOLE, Filter(tenant="acme", operation="chat"))["quality"].count == 1
+    assert caches.answers(Filter(tenant="acme", stage="plan"))
+    assert not caches.answers(Filter(model="gpt-4o"))
 
 
 def test_what_is_ahead_is_told_by_the_days_before(engine: Any) -> None:

@@ -1,0 +1,1 @@
+"""What the API answers, as models: the OpenAPI document is made of them."""

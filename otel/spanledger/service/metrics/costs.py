@@ -1,0 +1,120 @@
+"""What calls cost, whose word that is, and what is ahead."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from sqlalchemy import Connection
+
+from spanledger.ledger import caches, queries
+from spanledger.ledger.filters import Window
+from spanledger.ledger.results import Hits, Projection, Totals
+from spanledger.service.answers.metrics import (
+    Costs,
+    GroupCost,
+    ModelCost,
+    OperationCost,
+    Projected,
+    Source,
+    StageCost,
+    TenantCost,
+)
+from spanledger.service.asked import Asked
+from spanledger.service.figures import percent, usd
+from spanledger.service.metrics.performance import dearest
+
+Method = Literal["last_days", "today", "none"]
+#: Days before today that projections look at, at most.
+WEEK = 7
+_TOLD: dict[Method, str] = {
+    "last_days": "What the last {days} whole UTC days with calls cost, per day, times 30; today at the profile of "
+    "those days: their share that was spent by this time of the day.",
+    "today": "There were no calls in the days before: today's cost by the share of the day that is over, times 30.",
+    "none": "There were no calls in the days before, nor today.",
+}
+
+
+def costs(connection: Connection, asked: Asked) -> Costs:
+    """The section."""
+    by = {
+        group: queries.by(connection, group, asked.window, asked.only)
+        for group in ("operation", "model", "stage", "tenant")
+    }
+    sums = sum(by["operation"].values(), Totals())
+    group = asked.group and queries.by(connection, asked.group, asked.window, asked.only)
+    return Costs(
+        total_cost_usd=usd(sums.cost),
+        total_cost_nano_usd=sums.cost,
+        unpriced_calls=sums.unpriced,
+        by_operation=[OperationCost(operation=key, **cost(one)) for key, one in dearest(by["operation"])],
+        by_model=[ModelCost(model=key, **cost(one)) for key, one in dearest(by["model"])],
+        by_stage=[StageCost(stage=key, **cost(one)) for key, one in dearest(by["stage"])],
+        by_tenant=[TenantCost(tenant=key, **cost(one)) for key, one in dearest(by["tenant"])],
+        groups=None if group is None else [GroupCost(key=key, **cost(one)) for key, one in dearest(group)],
+        cache_hit_rate_percent=_hit_rate(connection, asked),
+        source=_source(sums),
+        **_ahead(connection, asked),
+    )
+
+
+def cost(sums: Totals) -> dict[str, Any]:
+    """The fields of `Cost`."""
+    return {
+        "cost_usd": usd(sums.cost),
+        "cost_nano_usd": sums.cost,
+        "unpriced_calls": sums.unpriced,
+        "calls": sums.calls,
+        "tokens_input": sums.input,
+        "tokens_output": sums.output,
+    }
+
+
+def _source(sums: Totals) -> Source:
+    return Source(
+        provider=usd(sums.cost_provider),
+        provider_nano_usd=sums.cost_provider,
+        local=usd(sums.cost_local),
+        local_nano_usd=sums.cost_local,
+        estimated=usd(sums.cost_estimated),
+        estimated_nano_usd=sums.cost_estimated,
+        unpriced_calls=sums.unpriced,
+    )
+
+
+def _hit_rate(connection: Connection, asked: Asked) -> float | None:
+    if not caches.answers(asked.only):
+        return None
+    layers = caches.hits(connection, asked.window, asked.only).values()
+    return percent(Hits(sum(one.hits for one in layers), sum(one.misses for one in layers)).rate)
+
+
+def _ahead(connection: Connection, asked: Asked) -> dict[str, Any]:
+    """Today so far, what it will have cost, and the month."""
+    today = int(asked.at // queries.DAY) * queries.DAY
+    week = queries.daily(connection, Window(today - WEEK * queries.DAY, today), asked.only)
+    first = next((day for day, sums in week.items() if sums.calls or sums.lost), today)
+    days = (today - first) // queries.DAY
+    found = queries.projection(connection, asked.at, asked.only, days) if days else _of_today(connection, asked, today)
+    monthly = found.monthly if days else found.of_today * 30
+    method: Method = "last_days" if days else "today" if _any(connection, asked, today) else "none"
+    return {
+        "daily_cost_usd": usd(found.today),
+        "daily_cost_nano_usd": found.today,
+        **_money("projected_daily_cost", None if method == "none" else found.of_today),
+        **_money("projected_monthly_cost", None if method == "none" else monthly),
+        "projection": Projected(method=method, days=days, explanation=_TOLD[method].format(days=days)),
+    }
+
+
+def _of_today(connection: Connection, asked: Asked, today: int) -> Projection:
+    so_far = queries.totals(connection, Window.of(today, asked.at), asked.only).cost
+    share = (asked.at - today) / queries.DAY
+    return Projection(0, 0, so_far, round(so_far / share) if share else so_far)
+
+
+def _any(connection: Connection, asked: Asked, today: int) -> bool:
+    return queries.totals(connection, Window.of(today, asked.at), asked.only) != Totals()
+
+
+def _money(name: str, nano: int | None) -> dict[str, float | int | None]:
+    return {f"{name}_usd": None if nano is None else usd(nano), f"{name}_nano_usd": nano}

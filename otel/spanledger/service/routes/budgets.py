@@ -1,0 +1,128 @@
+"""`/api/budgets`: how budgets stand, and what an admin may do about them. Every change is audited, with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import APIRouter
+
+from spanledger.budget import inline
+from spanledger.budget.listing import Row
+from spanledger.budget.model import shown
+from spanledger.budget.store import Entry
+from spanledger.errors import ConfigError
+from spanledger.service.access import CallerOf, needs
+from spanledger.service.answers.budgets import Budget, Change, Changed, Raise, Which
+from spanledger.service.books import Books, counter_of
+from spanledger.service.figures import at
+from spanledger.service.parts import Parts
+from spanledger.service.problems import Problem
+from spanledger.service.tokens import Caller
+
+router = APIRouter(prefix="/api/budgets", tags=["budgets"])
+_reads, _changes = [needs("read")], [needs("admin")]
+
+
+@router.get("", dependencies=_reads)
+def budgets(caller: CallerOf, service: Parts) -> list[Budget]:
+    """How budgets stand: the list that `spanledger budgets --format json` prints."""
+    return [told(row) for row in service.books.rows(caller)]
+
+
+@router.get("/changes", dependencies=_reads)
+def changes(caller: CallerOf, service: Parts) -> list[Change]:
+    """What was changed by hand, the latest first."""
+    rows = {counter_of(row): row for row in service.books.rows(caller)}
+    return [_change(entry, rows[entry.counter]) for entry in service.books.history(set(rows))]
+
+
+@router.post("/raise", dependencies=_changes)
+def raise_(asked: Raise, caller: CallerOf, service: Parts) -> Changed:
+    """Let a counter spend up to a new limit, and end a halt."""
+
+    def do(row: Row) -> None:
+        limit = _limit(asked.to, row)
+        service.books.store.raise_limit(counter_of(row), limit, reason=asked.reason, who=_who(caller))
+
+    return _changed(asked, caller, service.books, do)
+
+
+@router.post("/reset", dependencies=_changes)
+def reset(asked: Which, caller: CallerOf, service: Parts) -> Changed:
+    """Let the configured limit hold again, and end a halt; what was spent stays spent."""
+
+    def do(row: Row) -> None:
+        service.books.store.reset(counter_of(row), reason=asked.reason, who=_who(caller))
+
+    return _changed(asked, caller, service.books, do)
+
+
+@router.post("/resume", dependencies=_changes)
+def resume(asked: Which, caller: CallerOf, service: Parts) -> Changed:
+    """End a halt and leave the limit as it is; where that is spent, the next call halts it again."""
+
+    def do(row: Row) -> None:
+        counter, store = counter_of(row), service.books.store
+        raised, reason = store.figure(counter).limit, f"resume: {asked.reason}"
+        if raised is None:
+            store.reset(counter, reason=reason, who=_who(caller))
+        else:
+            store.raise_limit(counter, raised, reason=reason, who=_who(caller))
+
+    return _changed(asked, caller, service.books, do)
+
+
+def told(row: Row) -> Budget:
+    """A row as the list has it."""
+    return Budget.model_validate(row.as_json())
+
+
+def _changed(asked: Which, caller: Caller, books: Books, do: Callable[[Row], None]) -> Changed:
+    row = _row(asked, caller, books)
+    do(row)
+    now = _row(asked.model_copy(update={"window": row.window}), caller, books)
+    return Changed(budget=told(now), history=[_change(entry, now) for entry in books.history({counter_of(now)})])
+
+
+def _row(asked: Which, caller: Caller, books: Books) -> Row:
+    found = [
+        row
+        for row in books.rows(caller)
+        if (row.name, row.scope_value) == (asked.name, asked.scope_value) and asked.window in (None, row.window)
+    ]
+    if not found:
+        raise Problem(404, "No budget that you may see has this name, scope_value and window; /api/budgets lists them.")
+    if len(found) > 1:
+        raise Problem(422, "Several counters are meant; give the window of one, as /api/budgets lists them.")
+    return found[0]
+
+
+def _limit(text: str, row: Row) -> int:
+    """A limit in the unit of a row. A bare number is of that unit. Raises Problem."""
+    bare = text.strip()
+    try:
+        unit, value = inline.limit(bare if bare[-1:].isalpha() else f"{bare}{row.unit}")
+    except ConfigError as error:
+        raise Problem(422, f"to: {error}") from None
+    if unit != row.unit:
+        raise Problem(422, f"The budget {row.name} counts {row.unit}; give the limit in these.")
+    if value >= 2**63:
+        raise Problem(422, "to: no budget can be as large as that.")
+    return value
+
+
+def _change(entry: Entry, row: Row) -> Change:
+    return Change(
+        at=at(entry.at),
+        name=entry.counter.budget,
+        scope_value=entry.counter.value,
+        window=entry.counter.window,
+        action=entry.action,
+        amount=None if entry.amount is None else shown(row.unit, entry.amount),
+        reason=entry.reason,
+        who=entry.who,
+    )
+
+
+def _who(caller: Caller) -> str:
+    return f"service:{caller.name}"

@@ -1,0 +1,99 @@
+"""`/api/metrics/*`: the six endpoints that dashboards ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from sqlalchemy.exc import SQLAlchemyError
+
+from spanledger.ledger import queries
+from spanledger.ledger.results import Totals
+from spanledger.service.access import needs
+from spanledger.service.answers.metrics import (
+    CacheAnswer,
+    CostsAnswer,
+    DashboardAnswer,
+    Health,
+    HealthAnswer,
+    PerformanceAnswer,
+    QualityAnswer,
+)
+from spanledger.service.asked import Asked, AskedOf, GroupedOf
+from spanledger.service.figures import at
+from spanledger.service.metrics.costs import costs
+from spanledger.service.metrics.health import health
+from spanledger.service.metrics.performance import performance
+from spanledger.service.metrics.rest import cache, quality
+from spanledger.service.parts import Parts, Service
+
+router = APIRouter(prefix="/api/metrics", tags=["metrics"], dependencies=[needs("read")])
+
+
+@router.get("/dashboard")
+def dashboard(asked: GroupedOf, service: Parts) -> DashboardAnswer:
+    """Everything that a dashboard shows, in one answer."""
+    with service.reading() as connection:
+        return DashboardAnswer(
+            performance=performance(connection, asked),
+            costs=costs(connection, asked),
+            quality=quality(connection, asked),
+            cache=cache(connection, asked),
+            health=_health(service, queries.totals(connection, asked.window, asked.only)),
+            **head(asked),
+        )
+
+
+@router.get("/performance")
+def performance_(asked: GroupedOf, service: Parts) -> PerformanceAnswer:
+    """How fast calls were, and how often they failed."""
+    with service.reading() as connection:
+        return PerformanceAnswer(performance=performance(connection, asked), **head(asked))
+
+
+@router.get("/costs")
+def costs_(asked: GroupedOf, service: Parts) -> CostsAnswer:
+    """What calls cost, whose word that is, and what is ahead."""
+    with service.reading() as connection:
+        return CostsAnswer(costs=costs(connection, asked), **head(asked))
+
+
+@router.get("/quality")
+def quality_(asked: AskedOf, service: Parts) -> QualityAnswer:
+    """What evaluations said."""
+    with service.reading() as connection:
+        return QualityAnswer(quality=quality(connection, asked), **head(asked))
+
+
+@router.get("/cache")
+def cache_(asked: AskedOf, service: Parts) -> CacheAnswer:
+    """How the app's caches did, and the provider's."""
+    with service.reading() as connection:
+        return CacheAnswer(cache=cache(connection, asked), **head(asked))
+
+
+@router.get("/health")
+def health_(asked: AskedOf, service: Parts) -> HealthAnswer:
+    """How the parts are that the service works with. It answers even where the ledger does not."""
+    sums = None
+    try:
+        with service.reading() as connection:
+            sums = queries.totals(connection, asked.window, asked.only)
+    except SQLAlchemyError:
+        pass  # the ledger's component says it
+    return HealthAnswer(health=_health(service, sums), **head(asked))
+
+
+def head(asked: Asked) -> dict[str, Any]:
+    """What every answer begins with."""
+    window = asked.window
+    return {
+        "timestamp": at(asked.at),
+        "time_window_minutes": asked.minutes,
+        "since": at(window.since),
+        "until": at(window.until),
+    }
+
+
+def _health(service: Service, sums: Totals | None) -> Health:
+    return health(service.watch.seen(), service.settings.store, sums)
