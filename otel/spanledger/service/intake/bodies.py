@@ -6,7 +6,8 @@ What is refused is read to its end all the same, so that its sender hears why.
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 MIB = 1024**2
 #: Bytes of a body, unpacked. JSON takes some thirty times its size to be read, in the worst case.
@@ -82,37 +83,35 @@ class _Unpacking:
 
     def __init__(self, encoding: str, largest: int) -> None:
         self._bits = _WINDOWS.get(encoding)
-        self._stream = zlib.decompressobj(self._bits) if self._bits is not None else None
-        self._encoding = encoding
         self._largest = self._left = largest
-        self._begun = False
+        self._head = b""
+        self._stream: Any = None
 
-    def __call__(self, chunk: bytes) -> list[bytes]:
+    def __call__(self, chunk: bytes) -> Iterator[bytes]:
         """What a chunk unpacks to. Raises Refused."""
-        if self._stream is None or not chunk:
-            return [self._fits(chunk)]
-        found = []
+        if self._bits is None:
+            yield self._fitting(chunk)
+            return
+        if self._stream is None:
+            self._head = chunk = self._head + chunk
+            if len(chunk) < 2:
+                return
+            self._bits = -15 if self._bits == 15 and not _zlib(chunk) else self._bits
+            self._stream = zlib.decompressobj(self._bits)
         while chunk:
-            found.append(self._fits(self._next(chunk)))
+            yield self._fitting(self._next(chunk))
             chunk = self._stream.unconsumed_tail or self._stream.unused_data
             if self._stream.eof and chunk:  # gzip files may be strung together
-                self._stream = zlib.decompressobj(self._bits or 0)
-        return found
+                self._stream = zlib.decompressobj(self._bits)
 
     def _next(self, chunk: bytes) -> bytes:
-        assert self._stream is not None
         try:
-            found = self._stream.decompress(chunk, self._left + 1)
+            found: bytes = self._stream.decompress(chunk, self._left + 1)
         except zlib.error as error:
-            if self._begun or self._encoding != "deflate":
-                raise Refused(400, f"The body is not what Content-Encoding says: {error}.") from None
-            self._bits = -15
-            self._stream, self._begun = zlib.decompressobj(self._bits), True
-            return self._next(chunk)
-        self._begun = True
+            raise Refused(400, f"The body is not what Content-Encoding says: {error}.") from None
         return found
 
-    def _fits(self, piece: bytes) -> bytes:
+    def _fitting(self, piece: bytes) -> bytes:
         self._left -= len(piece)
         if self._left < 0:
             raise Refused(413, f"The body has more than {self._largest} bytes, unpacked; send less at a time.")
@@ -120,5 +119,10 @@ class _Unpacking:
 
     def end(self) -> None:
         """The body is over. Raises Refused where it is not whole."""
-        if self._stream is not None and not self._stream.eof:
+        if self._bits is not None and (self._stream is None or not self._stream.eof):
             raise Refused(400, "The body ends before what Content-Encoding says does.")
+
+
+def _zlib(head: bytes) -> bool:
+    """Whether deflated bytes begin as zlib's do (RFC 1950)."""
+    return head[0] & 15 == 8 and int.from_bytes(head[:2], "big") % 31 == 0
