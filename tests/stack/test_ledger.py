@@ -1,0 +1,163 @@
+"""From an app over a real collector and the service into the ledger: nothing is lost, and nothing counts twice."""
+
+from __future__ import annotations
+
+import random
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from spanstack import ports, services
+from spanstack.services import Setting
+from sqlalchemy import func, select
+from tests.stack.clients import Launch, eventually
+from tests.stack.conftest import QUICK
+from tests.support import ledger_databases, sending
+from tests.support.postgres import postgres as started
+
+from spanledger.call import SCOPE_NAME
+from spanledger.ledger import database, queries, schema
+from spanledger.ledger.filters import Window
+from spanledger.ledger.migrate import migrate
+from spanledger.semconv import names
+
+pytestmark = pytest.mark.xdist_group("stack")
+
+CALLS, TOGETHER = 10_000, 250
+NANO = 10**9
+TENANTS = ("acme", "globex", "ann@example.com")
+
+
+class Made(NamedTuple):
+    """A call as it was sent, and what it cost as the test works it out."""
+
+    span: Span
+    ours: bool
+    tenant: str
+    cost: int
+    tokens: int
+
+
+def calls(dice: random.Random) -> Iterator[Made]:
+    """Half of them metered by an adapter of ours, half told by somebody else's spans, which the service prices."""
+    for number in range(CALLS):
+        read, wrote, tenant = dice.randrange(5000), dice.randrange(500), dice.choice(TENANTS)
+        said = {
+            **sending.CHAT,
+            names.GEN_AI_USAGE_INPUT_TOKENS: read,
+            names.GEN_AI_USAGE_OUTPUT_TOKENS: wrote,
+            names.SPANLEDGER_TENANT_ID: tenant,
+            names.GEN_AI_INPUT_MESSAGES: "a prompt that nobody stores",
+        }
+        ours, cost = number % 2 == 0, read * 150 + wrote * 600
+        if ours:
+            cost = dice.randrange(10**9)
+            said |= {
+                names.SPANLEDGER_CALL_ID: f"{time.time_ns():016x}{dice.getrandbits(64):016x}",
+                names.GEN_AI_USAGE_COST_AMOUNT: cost / NANO,
+                names.GEN_AI_USAGE_COST_SOURCE: "local",
+                names.SPANLEDGER_PRICE_STATUS: "priced",
+                names.SPANLEDGER_BUDGET_HOLD: f"hold-{number}",
+                names.SPANLEDGER_BUDGET_CHARGES: [f'["tenant/total","{tenant}","total",{cost}]'],
+            }
+        yield Made(sending.span(said, start=-60 + dice.random()), ours, tenant, cost, read + wrote)
+
+
+def batches(made: list[Made], dice: random.Random) -> list[bytes]:
+    """Requests in which every tenth call comes twice, in no order."""
+    told = [*made, *dice.sample(made, CALLS // 10)]
+    dice.shuffle(told)
+    found = []
+    for ours in (True, False):
+        spans = [one.span for one in told if one.ours is ours]
+        library = SCOPE_NAME if ours else "opentelemetry.instrumentation.openai.v1"
+        found += [
+            sending.body(*spans[first : first + TOGETHER], library=library) for first in range(0, len(spans), TOGETHER)
+        ]
+    dice.shuffle(found)
+    return found
+
+
+def send(url: str, data: bytes) -> None:
+    """As an SDK does: again, until the collector has taken it."""
+    asked = urllib.request.Request(url + "/v1/traces", data, sending.PROTOBUF)
+    for _ in range(100):
+        try:
+            with urllib.request.urlopen(asked, timeout=10):
+                return
+        except (OSError, urllib.error.URLError):
+            time.sleep(0.1)
+    raise AssertionError("the collector took nothing for ten seconds")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with started() as found:
+        yield found
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite://{tmp_path}/calls.sqlite"
+    made = ledger_databases.database(request.getfixturevalue("server"))
+    migrate(database.engine(made))
+    return made
+
+
+def test_ten_thousand_calls_are_in_the_ledger_once_though_service_and_collector_are_killed(
+    setting: Setting, launch: Launch, url: str
+) -> None:
+    dice = random.Random(8320)
+    made = list(calls(dice))
+    sent = batches(made, dice)
+    environment = {**QUICK, "SPANLEDGER_DATABASE_URL": url, "SPANLEDGER_SERVICE_RATE": "100000/second"}
+    service = launch(services.spanledger(setting), environment)
+    collector = launch(services.collector(setting))
+    door = ports.url(setting.ports.otlp_http)
+    for number, data in enumerate(sent):
+        send(door, data)
+        if number == len(sent) // 3:
+            service.kill()
+        if number == 2 * len(sent) // 3:
+            collector.kill()
+            collector.wait()
+            collector = launch(services.collector(setting))
+            service = launch(services.spanledger(setting), environment)
+
+    engine = database.engine(url)
+
+    def count() -> int:
+        with engine.connect() as connection:
+            return int(connection.scalar(select(func.count()).select_from(schema.calls)) or 0)
+
+    assert eventually(count, lambda found: found == CALLS, 60) == CALLS
+    assert_equal_to_the_oracle(engine, made)
+
+
+def assert_equal_to_the_oracle(engine: database.Engine, made: list[Made]) -> None:
+    """Rows, sums by tenant from the rollups, and what budgets were charged."""
+    costs, tokens, charged = Counter[str](), Counter[str](), Counter[str]()
+    for one in made:
+        costs[one.tenant] += one.cost
+        tokens[one.tenant] += one.tokens
+        charged[one.tenant] += one.cost if one.ours else 0
+    now = int(time.time()) // 60 * 60
+    with engine.connect() as connection:
+        rows = connection.execute(
+            select(schema.calls.c.tenant, func.sum(schema.calls.c.cost)).group_by(schema.calls.c.tenant)
+        )
+        assert {tenant: int(cost) for tenant, cost in rows} == costs
+        found = queries.by(connection, "tenant", Window(now - 3600, now + 3600))
+        assert {tenant: one.cost for tenant, one in found.items()} == costs
+        assert {tenant: one.input + one.output for tenant, one in found.items()} == tokens
+        rows = connection.execute(
+            select(schema.charges.c.scope_value, func.sum(schema.charges.c.amount)).group_by("scope_value")
+        )
+        assert {tenant: int(amount) for tenant, amount in rows} == charged
