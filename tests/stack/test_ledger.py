@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import os
 import random
+import subprocess
+import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,11 +24,12 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from spanstack import ports, services
 from spanstack.services import Setting
 from sqlalchemy import func, select
-from tests.stack.clients import Launch, eventually
+from tests.stack.clients import Launch, Stack, eventually
 from tests.stack.conftest import QUICK
 from tests.support import ledger_databases, sending
 from tests.support.postgres import postgres as started
 
+import provider
 from spanledger.call import SCOPE_NAME
 from spanledger.ledger import database, queries, schema
 from spanledger.ledger.filters import Window
@@ -161,3 +170,109 @@ def assert_equal_to_the_oracle(engine: database.Engine, made: list[Made]) -> Non
             select(schema.charges.c.scope_value, func.sum(schema.charges.c.amount)).group_by("scope_value")
         )
         assert {tenant: int(amount) for tenant, amount in rows} == charged
+
+
+APP = """
+import os
+import openai, spanledger
+client = openai.OpenAI(max_retries=0)
+with spanledger.run(os.environ["WHO"], user=os.environ["WHO"] + "@example.com", tenant="acme"):
+    for number in range(40):
+        client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": f"Hi {number}"}])
+"""
+
+
+def run_app(stack: Stack, service: str, folder: Path, endpoint: str) -> None:
+    """An app with budgets in a file and no ledger of its own; it ends when it has exported everything."""
+    (folder / "app.py").write_text(APP)
+    with provider.serve() as simulated:
+        environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "SPANLEDGER_", "OPENAI_"))},
+            "OPENAI_BASE_URL": simulated.base_url,
+            "OPENAI_API_KEY": "sk-simulated",
+            "SPANLEDGER_BUDGETS": "run=5USD;user/total=100000tokens",
+            "WHO": service,
+            "SPANLEDGER_STORE": f"sqlite://{folder}/state.sqlite",
+            "SPANLEDGER_DATABASE_URL": "off",
+            "OTEL_SERVICE_NAME": service,
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{endpoint}/v1/traces",
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{stack.otlp_http}/v1/metrics",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+            "OTEL_BSP_SCHEDULE_DELAY": "100",
+            "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "4",
+        }
+        command = [str(Path(sys.executable).parent / "opentelemetry-instrument"), sys.executable, "app.py"]
+        subprocess.run(command, env=environment, cwd=folder, check=True, timeout=60)
+
+
+def reconciled(stack: Stack, folder: Path, url: str) -> tuple[int, list[dict[str, str]]]:
+    """The exit code of `spanledger reconcile` over the three books, and the gaps that it names."""
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "SPANLEDGER_"))},
+        "SPANLEDGER_STORE": f"sqlite://{folder}/state.sqlite",
+        "SPANLEDGER_DATABASE_URL": url,
+    }
+    command = [sys.executable, "-m", "spanledger", "reconcile", "--format", "json", "--prometheus", stack.prometheus]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)["gaps"]
+
+
+def of(gaps: list[dict[str, str]], service: str) -> list[dict[str, str]]:
+    """Gaps of the budgets and of this service: other tests send metrics of theirs to the same Prometheus."""
+    return [gap for gap in gaps if gap["figure"] != "prometheus" or gap["scope_value"] == service]
+
+
+def test_budgets_the_service_s_ledger_and_prometheus_agree(stack: Stack, service: str, tmp_path: Path) -> None:
+    run_app(stack, service, tmp_path, stack.otlp_http)
+    url = f"sqlite://{stack.state_dir}/ledger/calls.sqlite"
+
+    found = eventually(lambda: of(reconciled(stack, tmp_path, url)[1], service), lambda gaps: not gaps, 30)
+    assert found == []
+
+
+def test_what_was_not_exported_is_a_gap_with_a_name(
+    stack: Stack, setting: Setting, launch: Launch, service: str, tmp_path: Path
+) -> None:
+    """Every tenth export is dropped on its way to the service."""
+    url = f"sqlite://{tmp_path}/calls.sqlite"
+    launch(services.spanledger(setting), {**QUICK, "SPANLEDGER_DATABASE_URL": url})
+    with dropping(ports.url(setting.ports.spanledger), every=10) as lossy:
+        run_app(stack, service, tmp_path, lossy)
+    code, gaps = reconciled(stack, tmp_path, url)
+
+    assert code == 1
+    assert {gap["budget"] for gap in gaps if gap["figure"] == "ledger"} == {"run/run", "user/total"}
+    [gap] = eventually(
+        lambda: [gap for gap in reconciled(stack, tmp_path, url)[1] if gap["scope_value"] == service],
+        lambda found: bool(found) and float(found[0]["counted"]) > float(found[0]["journal"]),
+    )
+    assert (gap["figure"], gap["budget"]) == ("prometheus", "cost of service")
+
+
+@contextmanager
+def dropping(behind: str, every: int) -> Iterator[str]:
+    """A collector's stand-in on the way: it says that it took every request, and drops one of so many."""
+    seen = itertools.count()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            data = self.rfile.read(int(self.headers["content-length"]))
+            if next(seen) % every:
+                headers = {k: v for k, v in self.headers.items() if k.lower().startswith("content-")}
+                urllib.request.urlopen(urllib.request.Request(behind + self.path, data, headers), timeout=10).close()
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
