@@ -24,7 +24,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from spanstack import ports, services
 from spanstack.services import Setting
 from sqlalchemy import func, select
-from tests.stack.clients import Launch, Stack, eventually
+from tests.stack.clients import Launch, eventually
 from tests.stack.conftest import QUICK
 from tests.support import ledger_databases, sending
 from tests.support.postgres import postgres as started
@@ -182,7 +182,7 @@ with spanledger.run(os.environ["WHO"], user=os.environ["WHO"] + "@example.com", 
 """
 
 
-def run_app(stack: Stack, service: str, folder: Path, endpoint: str) -> None:
+def run_app(setting: Setting, service: str, folder: Path, endpoint: str) -> None:
     """An app with budgets in a file and no ledger of its own; it ends when it has exported everything."""
     (folder / "app.py").write_text(APP)
     with provider.serve() as simulated:
@@ -196,7 +196,7 @@ def run_app(stack: Stack, service: str, folder: Path, endpoint: str) -> None:
             "SPANLEDGER_DATABASE_URL": "off",
             "OTEL_SERVICE_NAME": service,
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{endpoint}/v1/traces",
-            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{stack.otlp_http}/v1/metrics",
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": ports.url(setting.ports.otlp_http) + "/v1/metrics",
             "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
             "OTEL_BSP_SCHEDULE_DELAY": "100",
             "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "4",
@@ -205,49 +205,51 @@ def run_app(stack: Stack, service: str, folder: Path, endpoint: str) -> None:
         subprocess.run(command, env=environment, cwd=folder, check=True, timeout=60)
 
 
-def reconciled(stack: Stack, folder: Path, url: str) -> tuple[int, list[dict[str, str]]]:
+def reconciled(setting: Setting, folder: Path, url: str) -> tuple[int, list[dict[str, str]]]:
     """The exit code of `spanledger reconcile` over the three books, and the gaps that it names."""
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "SPANLEDGER_"))},
         "SPANLEDGER_STORE": f"sqlite://{folder}/state.sqlite",
         "SPANLEDGER_DATABASE_URL": url,
     }
-    command = [sys.executable, "-m", "spanledger", "reconcile", "--format", "json", "--prometheus", stack.prometheus]
+    prometheus = ports.url(setting.ports.prometheus)
+    command = [sys.executable, "-m", "spanledger", "reconcile", "--format", "json", "--prometheus", prometheus]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)["gaps"]
 
 
-def of(gaps: list[dict[str, str]], service: str) -> list[dict[str, str]]:
-    """Gaps of the budgets and of this service: other tests send metrics of theirs to the same Prometheus."""
-    return [gap for gap in gaps if gap["figure"] != "prometheus" or gap["scope_value"] == service]
-
-
-def test_budgets_the_service_s_ledger_and_prometheus_agree(stack: Stack, service: str, tmp_path: Path) -> None:
-    run_app(stack, service, tmp_path, stack.otlp_http)
-    url = f"sqlite://{stack.state_dir}/ledger/calls.sqlite"
-
-    found = eventually(lambda: of(reconciled(stack, tmp_path, url)[1], service), lambda gaps: not gaps, 30)
-    assert found == []
-
-
-def test_what_was_not_exported_is_a_gap_with_a_name(
-    stack: Stack, setting: Setting, launch: Launch, service: str, tmp_path: Path
-) -> None:
-    """Every tenth export is dropped on its way to the service."""
+@pytest.fixture
+def books(setting: Setting, launch: Launch, tmp_path: Path) -> str:
+    """A collector, a Prometheus and a service for this test alone; the URL of the service's ledger."""
     url = f"sqlite://{tmp_path}/calls.sqlite"
     launch(services.spanledger(setting), {**QUICK, "SPANLEDGER_DATABASE_URL": url})
-    with dropping(ports.url(setting.ports.spanledger), every=10) as lossy:
-        run_app(stack, service, tmp_path, lossy)
-    code, gaps = reconciled(stack, tmp_path, url)
+    launch(services.prometheus(setting))
+    launch(services.collector(setting))
+    return url
 
-    assert code == 1
-    assert {gap["budget"] for gap in gaps if gap["figure"] == "ledger"} == {"run/run", "user/total"}
-    [gap] = eventually(
-        lambda: [gap for gap in reconciled(stack, tmp_path, url)[1] if gap["scope_value"] == service],
-        lambda found: bool(found) and float(found[0]["counted"]) > float(found[0]["journal"]),
-    )
-    assert (gap["figure"], gap["budget"]) == ("prometheus", "cost of service")
+
+def test_budgets_the_ledger_and_prometheus_agree(setting: Setting, books: str, service: str, tmp_path: Path) -> None:
+    run_app(setting, service, tmp_path, ports.url(setting.ports.otlp_http))
+
+    assert eventually(lambda: reconciled(setting, tmp_path, books), lambda found: found[0] == 0, 30) == (0, [])
+
+
+def test_what_was_not_exported_is_a_gap_with_a_name(setting: Setting, books: str, service: str, tmp_path: Path) -> None:
+    """Every tenth export is dropped on its way to the service."""
+    with dropping(ports.url(setting.ports.spanledger), every=10) as lossy:
+        run_app(setting, service, tmp_path, lossy)
+
+    def told() -> dict[str, dict[str, str]]:
+        code, gaps = reconciled(setting, tmp_path, books)
+        assert code == 1
+        return {gap["budget"]: gap for gap in gaps}
+
+    gaps = eventually(told, lambda found: float(found.get("cost of service", {"counted": "0"})["counted"]) > 0)
+    assert {name: gap["figure"] for name, gap in gaps.items()} == {
+        "run/run": "ledger", "user/total": "ledger", "cost of service": "prometheus"
+    }  # fmt: skip
+    assert all(float(gap["counted"]) > float(gap["journal"]) for gap in gaps.values())
 
 
 @contextmanager
