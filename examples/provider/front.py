@@ -36,7 +36,6 @@ _DEFAULT_MODELS = {
     "/batches": "gpt-4o-mini",
     "/files": "gpt-4o-mini",
 }
-_SECRET = ("authorization", "api-key", "x-api-key")
 _LONGEST_SILENCE = 600.0
 _FORM = "multipart/form-data"
 

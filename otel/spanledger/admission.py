@@ -8,16 +8,17 @@ from typing import Any
 from opentelemetry.trace import Span
 
 from spanledger.bound import Bound
+from spanledger.budget.model import NANO, in_unit
 from spanledger.errors import Refusal, Refused
 from spanledger.guard import BudgetPause, Cut, Decision, Deferred, Ended, Ticket, Warned
+from spanledger.pricing import Price
 from spanledger.semconv import names
 from spanledger.usage import Usage
 
-NANO = 1_000_000_000
 #: Nothing is to be changed.
 UNCUT = Cut()
 
-__all__ = ["UNCUT", "Admission", "Cut", "halt_attributes", "in_unit"]
+__all__ = ["UNCUT", "Admission", "Cut", "halt_attributes"]
 
 
 class Admission:
@@ -98,9 +99,10 @@ class Admission:
         """Take over the hold that an earlier call, here or in another process, deferred."""
         self._ticket.resume(Deferred.of(deferred))
 
-    def settle(self, usage: Usage | None, nano_usd: int | None, calls: int = 1) -> dict[str, Any]:
+    def settle(self, usage: Usage | None, price: Price | None, calls: int = 1) -> dict[str, Any]:
         """The call is over; what it was charged, as attributes. `calls`: see the ticket."""
-        for warned in self._ticket.settle(usage, nano_usd, calls):
+        nano_usd = None if price is None else price.nano_usd
+        for warned in self._ticket.settle(usage, nano_usd, calls, partial=price is not None and bool(price.missing)):
             self._span.add_event(names.EVENT_SPANLEDGER_BUDGET_WARNING, _warning(warned))
         charged, ended = self._ticket.charged, self._ticket.ended
         found = {} if ended is None else ended.attributes()
@@ -110,11 +112,6 @@ class Admission:
 
     def _tell(self, refusal: Refusal) -> None:
         self._span.add_event(names.EVENT_SPANLEDGER_BUDGET_HALT, halt_attributes(refusal))
-
-
-def in_unit(value: int, unit: str) -> float:
-    """An amount as people read it: USD instead of nano-USD, tokens and calls as they are."""
-    return value / NANO if unit == "USD" else float(value)
 
 
 def halt_attributes(refusal: Refusal) -> dict[str, Any]:
@@ -131,7 +128,7 @@ def halt_attributes(refusal: Refusal) -> dict[str, Any]:
         names.SPANLEDGER_BUDGET_SCOPE_VALUE: refusal.scope_value,
         names.SPANLEDGER_BUDGET_WINDOW: refusal.window,
         names.SPANLEDGER_BUDGET_UNIT: refusal.unit,
-        **{name: in_unit(value, refusal.unit) for name, value in amounts.items() if value is not None},
+        **{name: float(in_unit(refusal.unit, value)) for name, value in amounts.items() if value is not None},
     }
 
 
@@ -141,7 +138,7 @@ def _warning(warned: Warned) -> dict[str, Any]:
         names.SPANLEDGER_BUDGET_SCOPE_VALUE: warned.counter.value,
         names.SPANLEDGER_BUDGET_WINDOW: warned.counter.window,
         names.SPANLEDGER_BUDGET_UNIT: warned.budget.unit,
-        names.SPANLEDGER_BUDGET_THRESHOLD: in_unit(warned.threshold, warned.budget.unit),
+        names.SPANLEDGER_BUDGET_THRESHOLD: float(in_unit(warned.budget.unit, warned.threshold)),
     }
 
 
@@ -166,7 +163,7 @@ def _decision(decision: Decision) -> dict[str, Any]:
         names.SPANLEDGER_BUDGET_SCOPE_VALUE: counter.value,
         names.SPANLEDGER_BUDGET_WINDOW: counter.window,
         names.SPANLEDGER_BUDGET_UNIT: unit,
-        names.SPANLEDGER_BUDGET_LIMIT: in_unit(decision.limit, unit),
+        names.SPANLEDGER_BUDGET_LIMIT: float(in_unit(unit, decision.limit)),
         names.SPANLEDGER_BUDGET_DECISION: decision.outcome,
         names.SPANLEDGER_BUDGET_WAITED: round(decision.waited, 3),
     }

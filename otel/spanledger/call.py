@@ -308,7 +308,7 @@ class Call:
             if usage.output and producing > 0 and not usage.estimated:
                 found[names.SPANLEDGER_OUTPUT_RATE] = round(usage.output / producing, 3)
         if self.admission is not None:
-            found.update(self.admission.settle(usage, price.nano_usd if price else None, len(answer.parts) or 1))
+            found.update(self.admission.settle(usage, price, len(answer.parts) or 1))
         error_type = None
         if error is not None:
             error_type = type_name(error)

@@ -166,7 +166,7 @@ TABLE = (
         "SPANLEDGER_CAPTURE_CONTENT",
         "capture_content",
         one_of("off", "span", "archive"),
-        "Whether prompts and answers are kept: `off`, `span` or `archive`.",
+        "Whether prompts and answers are kept: `off` or `span`; `archive` is reserved, and keeps nothing yet.",
     ),
     Setting("SPANLEDGER_REDACT", "redact", _flag, "Mask secrets and personal data in what is exported."),
     Setting(
@@ -274,6 +274,13 @@ class Settings:
     def problem(self, env: str) -> str | None:
         """What is wrong with a setting, None if nothing is."""
         return next((problem for problem in self.problems if problem.startswith(f"{env}=")), None)
+
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """What is set and has no effect in this version, and what to do."""
+        if self.capture_content != "archive":
+            return ()
+        return ("SPANLEDGER_CAPTURE_CONTENT=archive keeps nothing in this version; use span or off",)
 
     @property
     def trusts_baggage(self) -> bool:

@@ -32,8 +32,8 @@ def _said(environ: Mapping[str, str], signal: Signal, what: str) -> tuple[str, s
 
 
 def exporters(environ: Mapping[str, str], signal: Signal) -> list[str]:
-    """The exporters that are named for a signal; `otlp` where none is."""
-    names = [name.strip() for name in environ.get(f"OTEL_{signal}_EXPORTER", "otlp").split(",")]
+    """The exporters named for a signal; `otlp` where none is. To OpenTelemetry, an empty variable names none."""
+    names = [name.strip() for name in (environ.get(f"OTEL_{signal}_EXPORTER", "").strip() or "otlp").split(",")]
     return [name for name in names if name and name.lower() != "none"]
 
 

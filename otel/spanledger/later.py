@@ -20,10 +20,13 @@ def deferred(call: Call) -> Pending:
 
 
 def resumed(calls: Calls, request: Request, pending: Pending) -> Call:
-    """The call that learns of it: linked to the one that began the work, paid by the same, with its hold."""
+    """The call that learns of it: linked to the one that began the work, paid by the same, with its hold.
+
+    It has one at most; of a batch, that is the one for the model that this call is about.
+    """
     links = () if pending.span is None else (trace.Link(pending.span),)
     call = calls.start(replace(request, links=links), pending.payer)
-    if call.admission is not None:
-        for _, held in pending.holds:
-            call.admission.resume(held)
+    if call.admission is not None and pending.holds:
+        [(_, held)] = pending.holds
+        call.admission.resume(held)
     return call

@@ -8,6 +8,7 @@ reads it, and an event is passed on as soon as it is complete.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -111,20 +112,20 @@ def _escaped(text: bytes) -> bool:
     return text.count(b'"') == text.count(b'\\"')
 
 
-class Tap:
+class Tap(ABC):
     """Between a byte stream and the app. Never raises; its failures leave the bytes as they came."""
 
     def __init__(self, call: Ends, reader: Reader) -> None:
         self._call = call
         self._partial = reader.partial
 
+    @abstractmethod
     def feed(self, data: bytes) -> bytes:
         """Bytes from the provider; returns the bytes for the app."""
-        raise NotImplementedError
 
+    @abstractmethod
     def flush(self) -> bytes:
         """The provider has sent everything: the bytes still held back."""
-        raise NotImplementedError
 
     def broken(self, error: BaseException) -> None:
         """The stream ended with an error."""

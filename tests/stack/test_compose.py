@@ -132,7 +132,7 @@ def test_the_collector_has_a_token_of_the_service_that_may_write_and_no_more() -
     caller = known.caller(SERVICES["collector"]["environment"]["COLLECTOR_SPANLEDGER_TOKEN"], now=0.0)
 
     assert caller is not None
-    assert (caller.name, caller.scopes, caller.tenant) == ("collector", {"write"}, None)
+    assert (caller.name, list(caller.scopes), caller.tenant) == ("collector", ["write"], None)
 
 
 def test_every_setting_of_the_service_is_one_of_ours() -> None:

@@ -23,7 +23,7 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from spanstack import ports, services
 from spanstack.services import Setting
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 from tests.stack.clients import Launch, eventually
 from tests.stack.conftest import QUICK
 from tests.support import ledger_databases, sending
@@ -150,7 +150,7 @@ def test_ten_thousand_calls_are_in_the_ledger_once_though_service_and_collector_
     assert_equal_to_the_oracle(engine, made)
 
 
-def assert_equal_to_the_oracle(engine: database.Engine, made: list[Made]) -> None:
+def assert_equal_to_the_oracle(engine: Engine, made: list[Made]) -> None:
     """Rows, sums by tenant from the rollups, and what budgets were charged."""
     costs, tokens, charged = Counter[str](), Counter[str](), Counter[str]()
     for one in made:

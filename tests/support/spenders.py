@@ -2,11 +2,14 @@
 
     python tests/support/spenders.py sqlite:/tmp/some/budgets.sqlite --kills 300
     python tests/support/spenders.py sqlite:/tmp/some/budgets.sqlite --calls 100 --limit 50
+    python tests/support/spenders.py sqlite:/tmp/some/budgets.sqlite --rounds 2 --limit 100
 
 Each spender takes a hold over five counters, is billed by a provider that forgets nothing (a line in a file, written in
 one piece), and settles. With `--kills` they spend without end and are killed at random, some stopped for longer than
-their holds live and continued. Prints what came of it as JSON. `--release` is the wrong policy: what is not settled in
-time is given back. `--lease FOLDER` lets each of them lease.
+their holds live and continued. With `--rounds` nothing is left to chance: each makes one call that costs its whole hold
+and dies before it settles; once the holds are over, as many others do the same. Prints what came of it as JSON.
+`--release` is the wrong policy: what is not settled in time is given back. `--lease FOLDER` lets each of them lease,
+from its first call on.
 """
 
 from __future__ import annotations
@@ -92,16 +95,21 @@ def claims(limit: int) -> list[Claim]:
 
 def attempt(store: Store, bill: Bill, options: argparse.Namespace) -> Denied | None:
     """One attempt; it may die anywhere."""
-    hold, wanted, ttl = f"{time.time()}:{uuid.uuid4().hex}", claims(options.limit), TTL
-    if options.release:
-        give_back(store)
-        ttl = 1e6
-    if denied := store.reserve(hold, wanted, ttl):
+    hold, wanted, used = f"{time.time()}:{uuid.uuid4().hex}", claims(options.limit), random.randint(1, HOLD)
+    if denied := billed(store, bill, options, hold, used):
         return denied
-    used = random.randint(1, HOLD)
-    bill.add(used, leased=isinstance(store, LeasedStore) and hold in store._books.open)
     time.sleep(random.uniform(0, 0.004))
     store.settle(hold, wanted, [used] * len(wanted))
+    return None
+
+
+def billed(store: Store, bill: Bill, options: argparse.Namespace, hold: str, used: int) -> Denied | None:
+    """The first half of an attempt: the hold is taken, and the provider has done its work."""
+    if options.release:
+        give_back(store)
+    if denied := store.reserve(hold, claims(options.limit), 1e6 if options.release else TTL):
+        return denied
+    bill.add(used, leased=isinstance(store, LeasedStore) and hold in store._books.open)
     return None
 
 
@@ -127,6 +135,18 @@ def crash(store: Store, bill: Bill, options: argparse.Namespace) -> None:
             spenders.stop_one(2 * TTL)
         spenders.kill_one()
     spenders.end(kill=True)
+
+
+def rounds(store: Store, bill: Bill, options: argparse.Namespace) -> None:
+    """All die with a call billed and not settled, and the next come when the holds of the dead are over."""
+
+    def spend() -> None:
+        billed(store, bill, options, f"{time.time()}:{uuid.uuid4().hex}", HOLD)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    for _ in range(options.rounds):
+        Spenders(options.processes, spend).end(kill=False)
+        time.sleep(TTL)
 
 
 def burst(store: Store, bill: Bill, options: argparse.Namespace) -> None:
@@ -163,6 +183,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--limit", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--rounds", type=int, default=0)
     parser.add_argument("--calls", type=int, default=100, help="calls of each process, where nobody is killed")
     parser.add_argument("--release", action="store_true")
     parser.add_argument("--lease", metavar="FOLDER", help="serve holds from leases, with their logs in this folder")
@@ -170,10 +191,10 @@ def main() -> None:
     store = open_store(options.store)
     if options.lease:
         assert isinstance(store, Lender)
-        store = LeasedStore(store, Path(options.lease), Terms(ttl=TTL, every=TTL / 4))
+        store = LeasedStore(store, Path(options.lease), Terms(ttl=TTL, every=TTL / 4, warm=0))
     with tempfile.TemporaryDirectory() as folder:
         bill = Bill(Path(folder) / "bill")
-        (crash if options.kills else burst)(store, bill, options)
+        (crash if options.kills else rounds if options.rounds else burst)(store, bill, options)
         if options.release:
             time.sleep(TTL)
             give_back(store)

@@ -122,6 +122,11 @@ def amount(unit: Unit, value: Decimal) -> int:
     return int((value * NANO if unit == "USD" else value).to_integral_value(ROUND_FLOOR))
 
 
+def in_unit(unit: str, value: int) -> Decimal:
+    """An amount as people read it: USD instead of nano-USD, tokens and calls as they are."""
+    return Decimal(value).scaleb(-9) if unit == "USD" else Decimal(value)
+
+
 def shown(unit: Unit, value: int) -> str:
     """An amount as listings show it: money as a decimal string in USD with nine places."""
     return f"{Decimal(value).scaleb(-9):.9f}" if unit == "USD" else str(value)

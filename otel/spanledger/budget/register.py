@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spanledger.budget.model import BAGGAGE, Budget, Subject
-from spanledger.budget.store import Claim, Counter
+from spanledger.budget.store import Claim, Counter, Figures, Store
 
 #: How many subjects are kept; then all are looked up anew.
 KEPT = 4_096
@@ -32,6 +32,34 @@ class Place:
         budget = self.budget
         limit = budget.limit if budget.hard else None
         return Claim(self.counter, min(amount, MOST), limit, budget.thresholds, self.also, self.sticky)
+
+    def figures(self, store: Store) -> Figures:
+        """What stands here, the parts of a rolling window together.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        own = store.figure(self.counter)
+        others = [store.figure(counter) for counter in self.also]
+        return replace(
+            own,
+            committed=own.committed + sum(one.committed for one in others),
+            held=own.held + sum(one.held for one in others),
+        )
+
+    def limit(self, found: Figures) -> int | None:
+        """The limit that holds: the one raised in the store, else the configured one; None where there is none."""
+        return self.budget.limit if found.limit is None else found.limit
+
+    def remaining(self, store: Store) -> int | None:
+        """What is left; None where there is no limit.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        found = self.figures(store)
+        limit = self.limit(found)
+        return None if limit is None else limit - found.committed - found.held
 
 
 def counters(budget: Budget, value: str, run: str, now: float) -> tuple[Counter, ...]:

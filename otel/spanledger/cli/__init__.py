@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from spanledger.budget.store import StoreError
-from spanledger.cli import budgets, cost, doctor, ledger, prices, reconcile, reprice, run, serve
+from spanledger.cli import budgets, cost, doctor, ledger, prices, reconcile, report, reprice, run, serve
 from spanledger.errors import ConfigError
 
 
@@ -16,7 +16,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="spanledger", description="What LLM agents cost, on OpenTelemetry.")
     top.add_argument("--version", action="store_true", help="print the version and exit")
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
-    for module in (run, budgets, reconcile, ledger, cost, prices, reprice, serve, doctor):
+    for module in (run, budgets, reconcile, ledger, report, cost, prices, reprice, serve, doctor):
         module.add(commands)
     return top
 

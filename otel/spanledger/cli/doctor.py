@@ -15,10 +15,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from spanledger import config
+from spanledger.budget import reading
+from spanledger.call import Calls
 from spanledger.cli.run import environment
+from spanledger.config import Settings
 from spanledger.endpoint import endpoints
-from spanledger.pipeline.runtime import ADAPTERS, Runtime
-from spanledger.pricing import open_book
+from spanledger.errors import ConfigError
+from spanledger.lineage import Lineage
+from spanledger.pipeline.runtime import ADAPTERS
+from spanledger.pricing import PriceBook, open_book
 
 State = Literal["ok", "note", "problem"]
 _MARKS: dict[State, str] = {"ok": "ok  ", "note": "note", "problem": "FAIL"}
@@ -53,14 +58,14 @@ def do(given: argparse.Namespace) -> int:
 
 def examine(environ: dict[str, str]) -> Iterator[Finding]:
     """Everything that a user who sees nothing would want to know."""
-    sdk = version("opentelemetry-sdk")
+    sdk, settings = version("opentelemetry-sdk"), config.read(environ)
     yield Finding(
         "versions", "ok", f"spanledger {version('spanledger')}, SDK {sdk}, Python {platform.python_version()}"
     )
     yield from _plugs(environ)
-    yield from _adapters()
+    yield from _adapters(settings)
     yield from _others()
-    yield from _settings(environ)
+    yield from _settings(settings, environ)
     yield from _reachable(environ)
 
 
@@ -81,11 +86,11 @@ def _plugs(environ: dict[str, str]) -> Iterator[Finding]:
             yield Finding(what, "problem", f"{chosen} will be used; set {variable}=spanledger")
 
 
-def _adapters() -> Iterator[Finding]:
-    """Every adapter with its patch points, in the libraries that are installed here."""
-    runtime = Runtime.of()
+def _adapters(settings: Settings) -> Iterator[Finding]:
+    """Every adapter with its patch points, in the libraries that are installed here. Opens neither store nor ledger."""
+    calls = Calls(settings, PriceBook(), Lineage())
     for entry in entry_points(group=ADAPTERS):
-        adapter = entry.load()(runtime.calls)
+        adapter = entry.load()(calls)
         if adapter.version is None:
             yield Finding("adapter", "note", f"{entry.name}: {adapter.library} is not installed")
             continue
@@ -122,15 +127,26 @@ def _others() -> Iterator[Finding]:
             )
 
 
-def _settings(environ: dict[str, str]) -> Iterator[Finding]:
-    settings = config.read(environ)
+def _settings(settings: Settings, environ: dict[str, str]) -> Iterator[Finding]:
     for problem in settings.problems:
         yield Finding("setting", "problem", problem)
+    for idle in settings.idle:
+        yield Finding("setting", "note", idle)
+    yield from _budgets(settings)
     if broken := open_book(settings.prices, settings.unpriced).broken:
         yield Finding("prices", "problem", broken)
     given = [row.env for row in config.TABLE if environ.get(row.env, "").strip()]
     if not settings.problems:
         yield Finding("settings", "ok", ", ".join(given) if given else "all at their defaults")
+
+
+def _budgets(settings: Settings) -> Iterator[Finding]:
+    try:
+        budgets = reading.read(settings)
+    except ConfigError as error:
+        yield Finding("budgets", "problem", f"every call is refused until this is mended: {error}")
+    else:
+        yield Finding("budgets", "ok", ", ".join(budget.name for budget in budgets) or "none")
 
 
 def _reachable(environ: dict[str, str]) -> Iterator[Finding]:

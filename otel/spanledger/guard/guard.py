@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from spanledger.budget.described import describe
-from spanledger.budget.model import Budget, Subject, Unit, shown
+from spanledger.budget.model import Budget, Subject, Unit, in_unit, shown
 from spanledger.budget.register import Place, Register
 from spanledger.budget.store import Claim, Counter, Store, StoreError
 from spanledger.errors import Refusal, Refused, contained, failed, log
 from spanledger.guard import halts
-from spanledger.guard.pausing import Decider, in_unit
-from spanledger.guard.ticket import UNREADABLE, Ticket
+from spanledger.guard.pausing import Decider
+from spanledger.guard.refusals import UNREADABLE
+from spanledger.guard.ticket import Ticket
 from spanledger.guard.worst import Asked, Estimator
 from spanledger.pricing import PriceBook
 from spanledger.scope import Scope

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from spanledger.budget import inline
-from spanledger.budget.model import Unit, amount
+from spanledger.budget.model import Unit, amount, in_unit
 from spanledger.budget.register import Place
 from spanledger.budget.store import Denied
 from spanledger.errors import ConfigError, contained
@@ -63,11 +63,6 @@ class Decision:
 
 #: Is told of a pause; gives the new limit, or None where it does not decide.
 Decider = Callable[[BudgetPause], "Limit | Awaitable[Limit | None] | None"]
-
-
-def in_unit(unit: Unit, value: int) -> Decimal:
-    """An amount as people read it: USD instead of nano-USD, tokens and calls as they are."""
-    return Decimal(value).scaleb(-9) if unit == "USD" else Decimal(value)
 
 
 class Asking:

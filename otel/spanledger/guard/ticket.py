@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,20 +13,16 @@ from spanledger.budget.model import Budget
 from spanledger.budget.register import Place
 from spanledger.budget.store import Claim, Counter, Denied, Store, StoreError
 from spanledger.errors import Refusal, Refused, failed
+from spanledger.guard import refusals
 from spanledger.guard.deferred import Deferred
-from spanledger.guard.halts import way_out
 from spanledger.guard.waiting import Waiting
-from spanledger.guard.worst import Asked, Cut, figures, remaining
+from spanledger.guard.worst import Asked, Cut
 from spanledger.semconv import names
 from spanledger.usage import Usage
 
 if TYPE_CHECKING:
     from spanledger.guard.guard import Guard, Warned
 
-#: What stands for the name of a budget where none could be read.
-UNREADABLE = "SPANLEDGER_BUDGETS"
-#: Seconds after which a call may be tried again that was refused only because of others under way.
-SOON = 1.0
 _as_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
@@ -97,7 +93,7 @@ class Ticket:
             budget = place.budget
             if budget.action != "downgrade" or budget.downgrade_to in (None, self.asked.model) or guard.store is None:
                 continue
-            left = remaining(place, guard.store)
+            left = place.remaining(guard.store)
             worst = guard.estimator.worst(self.asked, bound)
             needed = worst.tokens if budget.unit == "tokens" else worst.nano_usd
             if left is not None and (needed is None or needed > left):
@@ -105,21 +101,23 @@ class Ticket:
         return None
 
     def spent(self) -> Refusal | None:
-        """The refusal of a hard budget that has nothing left, None where all have."""
-        guard, store = self._guard, self._guard.store
+        """Why not even the smallest call may be made, None where one may be."""
+        guard = self._guard
         if guard.problem is not None:
-            return guard.refused(Refusal(UNREADABLE, "misconfigured", detail=guard.problem)).refusal
-        if store is None:
-            return None
+            return guard.refused(refusals.unreadable(guard.problem)).refusal
+        places = [place for place in guard.places(self.asked) if place.budget.hard]
         try:
-            for place in guard.places(self.asked):
-                found = figures(place, store)
-                limit = place.budget.limit if found.limit is None else found.limit
-                if place.budget.hard and limit is not None and (found.halted or found.committed >= limit):
-                    denied = Denied(0, "exhausted", limit, found.committed, found.held, 0, found.halted)
-                    return guard.refused(self._refusal(place, denied)).refusal
+            refusal = self._nothing_left(places)
         except StoreError as error:
-            failed("store", error)
+            refusal = self._closed(places, error)
+        return None if refusal is None else guard.refused(refusal).refusal
+
+    def _nothing_left(self, places: Sequence[Place]) -> Refusal | None:
+        store = self._store(self._guard.store)
+        for place in places:
+            found = place.figures(store)
+            if found.halted or found.committed >= (place.limit(found) or 0):
+                return refusals.exhausted(place, found, store.now())
         return None
 
     def admit(self, *bounds: Bound) -> Iterator[float]:
@@ -132,7 +130,7 @@ class Ticket:
         """
         guard, self.waiting = self._guard, None
         if guard.problem is not None:
-            raise guard.refused(Refusal(UNREADABLE, "misconfigured", detail=guard.problem))
+            raise guard.refused(refusals.unreadable(guard.problem))
         places = guard.places(self.asked)
         if not places:
             return
@@ -166,19 +164,19 @@ class Ticket:
         finally:
             waiting.over(admitted=denied is None)
         if denied is not None:
-            raise self._guard.refused(self._refusal(places[denied.index], denied))
+            now = self._store(store).now()
+            raise self._guard.refused(refusals.by_store(places[denied.index], denied, now))
 
     def _reserve(self, places: tuple[Place, ...], claims: tuple[Claim, ...], store: Store | None) -> Denied | None:
         hold = uuid.uuid4().hex
         guard = self._guard
         guard.catch_up()
         try:
-            if store is None:
-                raise StoreError("the store could not be opened")
-            denied = store.reserve(hold, claims, guard.ttl)
+            denied = self._store(store).reserve(hold, claims, guard.ttl)
         except StoreError as error:
-            self._without_store(places, error)
-            denied = None
+            if (refusal := self._closed(places, error)) is not None:
+                raise guard.refused(refusal) from None
+            denied = None  # it goes without a hold, and is charged when the store is back
         if denied is None:
             self._has(hold, places, claims)
         return denied
@@ -186,37 +184,21 @@ class Ticket:
     def _has(self, hold: str, places: tuple[Place, ...], claims: tuple[Claim, ...]) -> None:
         self._hold, self._places, self._claims, self._asked_for = hold, places, claims, True
 
-    def _without_store(self, places: tuple[Place, ...], error: StoreError) -> None:
-        """A call goes on without a hold where every hard budget says so; it is charged when the store is back."""
+    @staticmethod
+    def _store(store: Store | None) -> Store:
+        if store is None:
+            raise StoreError("the store could not be opened")
+        return store
+
+    @staticmethod
+    def _closed(places: Sequence[Place], error: StoreError) -> Refusal | None:
+        """The refusal of the first hard budget that lets no call through without its store; None where all do."""
         failed("store", error)
         closed = next((p.budget for p in places if p.budget.hard and p.budget.on_store_error == "closed"), None)
-        if closed is not None:
-            detail = f"{error}; see SPANLEDGER_STORE, or set on_store_error: open"
-            raise self._guard.refused(
-                Refusal(closed.name, "store_unavailable", limit=closed.limit, unit=closed.unit, detail=detail)
-            )
-
-    def _refusal(self, place: Place, denied: Denied) -> Refusal:
-        budget, retry = place.budget, None
-        if denied.kind == "in_flight":
-            retry = SOON
-        elif denied.kind != "too_large" and self._guard.store is not None:
-            now = self._guard.store.now()
-            ends = budget.window.ends(now)
-            retry = None if ends is None else max(0.0, ends - now)
-        return Refusal(
-            budget=budget.name,
-            kind=denied.kind,
-            window=place.counter.window,
-            limit=denied.limit,
-            committed=denied.committed,
-            held=denied.held,
-            needed=denied.needed,
-            retry_after=retry,
-            unit=budget.unit,
-            scope_value=place.counter.value,
-            detail=way_out(place.counter.window) if denied.halted else "",
-            halted=denied.halted,
+        if closed is None:
+            return None
+        return refusals.by_rule(
+            closed, "store_unavailable", f"{error}; see SPANLEDGER_STORE, or set on_store_error: open"
         )
 
     def failed(self, *, billed: bool) -> None:
@@ -243,11 +225,14 @@ class Ticket:
         claims = tuple(place.claim(part.amount) for place, part in zip(places, deferred.parts, strict=True))
         self._has(deferred.hold, places, claims)
 
-    def settle(self, usage: Usage | None, nano_usd: int | None, calls: int = 1) -> list[Warned]:
+    def settle(
+        self, usage: Usage | None, nano_usd: int | None, calls: int = 1, *, partial: bool = False
+    ) -> list[Warned]:
         """The call is over. What is not known is charged as it was held; an estimate is never charged above that.
 
         What came without asking (the results of a batch of another process, work that the provider began by itself) is
-        charged as it is. `calls` is the number of requests, 1 but for batches.
+        charged as it is. `calls` is the number of requests, 1 but for batches. `partial`: the cost leaves out what has
+        no known price, so the call is charged as it was held unless the known part is more.
 
         Returns:
             The warnings that became due.
@@ -263,7 +248,7 @@ class Ticket:
             tuple(
                 calls
                 if place.budget.unit == "calls"
-                else _actual(place.budget, None if unasked else claim.amount, usage, nano_usd)
+                else _actual(place.budget, None if unasked else claim.amount, usage, nano_usd, partial=partial)
                 for place, claim in zip(self._places, self._claims, strict=True)
             )
         )
@@ -281,7 +266,7 @@ class Ticket:
         return self._guard.settle(hold, self._claims, actual)
 
 
-def _actual(budget: Budget, held: int | None, usage: Usage | None, nano_usd: int | None) -> int:
+def _actual(budget: Budget, held: int | None, usage: Usage | None, nano_usd: int | None, *, partial: bool) -> int:
     """What a budget of money or tokens is charged; `held` is None for a call that never asked."""
     found = None
     given_up = usage is not None and usage.estimated and held is not None
@@ -289,4 +274,6 @@ def _actual(budget: Budget, held: int | None, usage: Usage | None, nano_usd: int
         found = usage.total if budget.unit == "tokens" else nano_usd
     if found is None:
         return held or 0
+    if partial and budget.unit == "USD":
+        found = max(found, held or 0)
     return min(found, held) if usage is not None and usage.estimated and held is not None else found

@@ -11,7 +11,6 @@ from spanledger.budget.standing import owner
 from spanledger.budget.store import Claim, Denied, Figures, StoreError
 from spanledger.errors import failed
 from spanledger.guard.pausing import Asking, BudgetPause, Decision, Outcome
-from spanledger.guard.worst import figures
 
 if TYPE_CHECKING:
     from spanledger.guard.guard import Guard
@@ -86,13 +85,13 @@ class Waiting:
 
     def _limit_now(self, place: Place) -> int:
         found = self._standing(place)
-        return (place.budget.limit or 0) if found is None or found.limit is None else found.limit
+        return (place.budget.limit if found is None else place.limit(found)) or 0
 
     def _standing(self, place: Place) -> Figures | None:
         """The figures of a place without the count of refusals; None where the store cannot be read."""
         store = self._guard.store
         try:
-            return None if store is None else replace(figures(place, store), refused=0)
+            return None if store is None else replace(place.figures(store), refused=0)
         except StoreError as error:
             failed("store", error)
             return None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from spanledger.bound import Bound
 from spanledger.budget.model import Budget
 from spanledger.budget.register import Place
-from spanledger.budget.store import Figures, Store
-from spanledger.errors import Refusal, Refused
+from spanledger.budget.store import Store
+from spanledger.errors import Refused
+from spanledger.guard.refusals import by_rule
 from spanledger.pricing import Limits, PriceBook, Rates
 from spanledger.scope import Scope
 from spanledger.usage import Units, Usage
@@ -143,7 +144,7 @@ class Estimator:
             if self._unpriced == ALLOW:
                 return 0
             detail = f"no price is known for {asked.model!r} of {asked.provider}; see SPANLEDGER_PRICES"
-            raise Refused(Refusal(budget.name, "unpriced", limit=budget.limit, unit=budget.unit, detail=detail))
+            raise Refused(by_rule(budget, "unpriced", detail))
         raise _too_large(
             budget,
             f"the context window of {asked.model!r} is not known; cap the output, or name it in SPANLEDGER_PRICES",
@@ -163,8 +164,8 @@ class Estimator:
         if not hard or bound.output is not None or modes == {"model_max"}:
             return None
         if "refuse" in modes:
-            name = next(place.budget.name for place in hard if place.budget.uncapped == "refuse")
-            raise Refused(Refusal(name, "too_large", detail="the request has no cap on its output; set max_tokens"))
+            refuses = next(place.budget for place in hard if place.budget.uncapped == "refuse")
+            raise _too_large(refuses, "the request has no cap on its output; set max_tokens")
         longest = self.limits(asked).output or SAFE_CAP
         wanted = min([longest, *(p.budget.output_cap for p in hard if p.budget.output_cap is not None)])
         if window := self.limits(asked).window:
@@ -176,7 +177,7 @@ class Estimator:
 
     def _room(self, asked: Asked, bound: Bound, place: Place, store: Store) -> int | None:
         """Output tokens of one choice that still fit, None where nobody knows."""
-        left = remaining(place, store)
+        left = place.remaining(store)
         tokens_in = bound.input(self.limits(asked).context)
         if left is None or tokens_in is None:
             return None
@@ -201,24 +202,4 @@ def _sum(found: Iterable[tuple[Worst, int]]) -> Worst:
 
 
 def _too_large(budget: Budget, detail: str) -> Refused:
-    return Refused(Refusal(budget.name, "too_large", limit=budget.limit, unit=budget.unit, detail=detail))
-
-
-def figures(place: Place, store: Store) -> Figures:
-    """What a place holds, the parts of a rolling window together."""
-    own = store.figure(place.counter)
-    others = [store.figure(counter) for counter in place.also]
-    if not others:
-        return own
-    return replace(
-        own,
-        committed=own.committed + sum(one.committed for one in others),
-        held=own.held + sum(one.held for one in others),
-    )
-
-
-def remaining(place: Place, store: Store) -> int | None:
-    """What is left of a place; None where it has no limit."""
-    found = figures(place, store)
-    limit = place.budget.limit if found.limit is None else found.limit
-    return None if limit is None else limit - found.committed - found.held
+    return Refused(by_rule(budget, "too_large", detail))

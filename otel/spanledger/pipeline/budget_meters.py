@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
 
-from spanledger.admission import in_unit
 from spanledger.budget.listing import Row, rows
-from spanledger.budget.model import Budget
+from spanledger.budget.model import Budget, in_unit
 from spanledger.budget.store import StoreError
 from spanledger.errors import Refusal, failed
 from spanledger.guard import Guard, Warned
@@ -89,7 +88,7 @@ class BudgetMeters:
         def observe(_options: CallbackOptions) -> Iterable[Observation]:
             return [
                 Observation(
-                    in_unit(value, row.unit),
+                    float(in_unit(row.unit, value)),
                     {names.SPANLEDGER_BUDGET_NAME: name, names.SPANLEDGER_BUDGET_SCOPE_VALUE: scope_value},
                 )
                 for (name, scope_value), row in self._fullest(self._current()).items()

@@ -19,6 +19,7 @@ from spanledger.pipeline.foreign import of_span, settle
 from spanledger.pipeline.second_line import SecondLine, payer_of
 from spanledger.pipeline.stage import Stage, copied, plain
 from spanledger.pricing import PriceBook
+from spanledger.semconv import names
 
 
 class Price(Stage):
@@ -69,4 +70,10 @@ class Price(Stage):
         if self._ledger is not None:
             self._ledger.record(of_span(told, payer, ended))
         charged = {} if ended is None else ended.attributes()
-        return copied(span, {**scope.attributes_of(payer), **claimed.attributes, **told.added, **charged})
+        said = _without_zero(claimed.attributes)
+        return copied(span, {**scope.attributes_of(payer), **said, **told.added, **charged})
+
+
+def _without_zero(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes without a cost of 0: ours takes its place, or none where the price is unknown."""
+    return {key: value for key, value in attributes.items() if key != names.GEN_AI_USAGE_COST_AMOUNT or value}

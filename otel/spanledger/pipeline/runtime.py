@@ -79,14 +79,19 @@ class Runtime:
         if guard is not None:
             guard.service = str(provider.resource.attributes.get("service.name", ""))
             BudgetMeters(guard, meter_provider)
+        ending = self.alone()
+        ending.also(provider.shutdown if owned else provider.force_flush)
+        if meter_provider is not None:
+            counters_from_zero(meter_provider)
+            ending.also(meter_provider.shutdown if owned else meter_provider.force_flush)
+        _forget_at_fork(self)
+
+    def alone(self) -> Ending:
+        """Arrange for the end of the books, which comes with telemetry and without; what `shutdown` will do."""
         self.ending = Ending(self.calls.close, lambda: self.export.undelivered)
         if self.notes is not None:
             self.ending.also(self.notes.close)
-        self.ending.also(provider.shutdown if owned else provider.force_flush)
-        if meter_provider is not None:
-            counters_from_zero(meter_provider)
-            self.ending.also(meter_provider.shutdown if owned else meter_provider.force_flush)
-        _forget_at_fork(self)
+        return self.ending
 
     def read_metrics(self, readers: Iterable[MetricReader]) -> None:
         """Add readers to the meter provider. The SDK closes only those it was made with; these are closed here."""
@@ -115,8 +120,8 @@ class Runtime:
             log.warning("%s: the default is used", problem)
         for problem in {endpoint.problem: None for endpoint in endpoints(os.environ) if endpoint.problem}:
             log.warning("%s; until then telemetry may go nowhere", problem)
-        if self.settings.capture_content == "archive":
-            log.warning("SPANLEDGER_CAPTURE_CONTENT=archive keeps nothing in this version; use span or off")
+        for setting in self.settings.idle:
+            log.warning("%s", setting)
         if self.book.broken:
             log.warning("SPANLEDGER_PRICES: %s; until then no call is priced", self.book.broken)
 

@@ -82,7 +82,8 @@ class SpanledgerConfigurator(_OTelSDKConfigurator):
 def adopt(runtime: Runtime, *, owned: bool) -> bool:
     """Connect a runtime to the SDK's providers and make it this process's. False where no SDK is set up.
 
-    Providers that we set up are `owned`, and closed by us; those of the app are its own to close.
+    Providers that we set up are `owned`, and closed by us; those of the app are its own to close. Without any, the
+    books are kept all the same, and closed when the process ends.
     """
     _Current.runtime = runtime
     listeners, _Current.listeners[:] = list(_Current.listeners), []
@@ -91,6 +92,7 @@ def adopt(runtime: Runtime, *, owned: bool) -> bool:
             listen(runtime.calls.guard)
     tracing, metering = providers()
     if tracing is None:
+        runtime.alone().install()
         return False
     if owned:
         atexit.unregister(tracing.shutdown)

@@ -58,5 +58,8 @@ def price_told(found: Mapping[str, Any]) -> Price | None:
 
 
 def settled(found: Mapping[str, Any]) -> bool:
-    """Whether somebody has settled already what a span cost, or that nobody knows."""
-    return names.GEN_AI_USAGE_COST_AMOUNT in found or names.SPANLEDGER_PRICE_STATUS in found
+    """Whether somebody has settled already what a span cost, or that nobody knows.
+
+    A cost of 0 alone is not believed, as with providers: instrumentations write it where they know no price.
+    """
+    return names.SPANLEDGER_PRICE_STATUS in found or found.get(names.GEN_AI_USAGE_COST_AMOUNT, 0) != 0

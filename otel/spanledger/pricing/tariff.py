@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from time import time as seconds
 
@@ -28,14 +28,19 @@ class Tariff:
     days: tuple[date, ...] = ()
     hours: tuple[time, ...] = ()
     limits: Limits = UNKNOWN
+    _starts: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    """When each of the days begins, in seconds since 1970: a call asks for now, and that is quicker than a date."""
+
+    def __post_init__(self) -> None:
+        starts = tuple((day.toordinal() - _EPOCH) * _DAY for day in self.days)
+        object.__setattr__(self, "_starts", starts)
 
     def at(self, moment: datetime | None) -> Rates | None:
         """The rates at a moment; without time zone it is UTC, None is now."""
         if len(self.rates) == 1:
             return self.rates[0]
         if moment is None and not self.hours:
-            today = date.fromordinal(_EPOCH + int(seconds()) // _DAY)
-            return self.rates[bisect_right(self.days, today)]
+            return self.rates[bisect_right(self._starts, seconds())]
         if moment is None:
             moment = datetime.now(UTC)
         elif moment.tzinfo is not None:

@@ -15,6 +15,8 @@ from tests.support import spenders
 HOLD = spenders.HOLD
 #: How many processes are killed; 300 by hand: python tests/support/spenders.py sqlite:FILE --kills 300 [--lease FOLDER]
 KILLS = 60
+#: Two times as many as fit the budget make a call each and die before they settle; the second come when holds are over.
+DYING = ("--rounds", 2, "--processes", 10, "--limit", 5 * HOLD)
 
 Spend = Callable[..., dict[str, Any]]
 
@@ -59,9 +61,16 @@ def test_killed_and_stopped_processes_neither_overspend_nor_strand_what_they_hel
     assert found["gaps"] == 0
 
 
-def test_the_same_run_shows_that_giving_back_at_expiry_overspends(spend: Spend) -> None:
-    found = spend("--kills", KILLS, "--limit", 5_000, "--release")
-    assert found["billed"] > found["limit"]
+def test_the_holds_of_those_who_died_are_charged_at_expiry_so_that_no_more_is_spent(spend: Spend) -> None:
+    found = spend(*DYING)
+    assert found["billed"] == found["limit"]
+    assert found["committed"] == [found["limit"]] * 5
+    assert found["held"] == [0] * 5
+
+
+def test_the_same_schedule_shows_that_giving_back_at_expiry_overspends(spend: Spend) -> None:
+    found = spend(*DYING, "--release")
+    assert found["billed"] >= 2 * found["limit"]
 
 
 def test_killed_and_stopped_processes_that_lease_neither_overspend_nor_strand_their_leases(

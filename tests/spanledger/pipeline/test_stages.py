@@ -76,6 +76,25 @@ def test_a_foreign_call_that_tells_its_cost_keeps_it_and_is_counted_at_it(
     assert [value for _, value in telemetry.points("spanledger.calls")] == [1]
 
 
+ZEROS = [names.GEN_AI_USAGE_COST_AMOUNT, "gen_ai.usage.cost", "llm.cost.total"]
+
+
+@pytest.mark.parametrize("zero", ZEROS)
+def test_a_foreign_call_that_tells_a_cost_of_0_is_priced_by_us(telemetry: Telemetry, zero: str) -> None:
+    found = foreign(telemetry, {zero: 0.0})
+    assert found[names.GEN_AI_USAGE_COST_AMOUNT] == pytest.approx(27e-6)
+    assert [value for _, value in telemetry.points("spanledger.cost")] == [pytest.approx(27e-6)]
+
+
+@pytest.mark.parametrize("zero", ZEROS)
+def test_a_cost_of_0_for_an_unknown_model_is_unknown(telemetry: Telemetry, zero: str) -> None:
+    found = foreign(telemetry, {names.GEN_AI_REQUEST_MODEL: "house-model", zero: 0.0})
+    assert found[names.SPANLEDGER_PRICE_STATUS] == "unpriced"
+    assert names.GEN_AI_USAGE_COST_AMOUNT not in found
+    assert telemetry.points("spanledger.cost") == []
+    assert [value for _, value in telemetry.points("spanledger.unpriced_calls")] == [1]
+
+
 def test_a_foreign_call_is_one_whatever_kind_of_span_its_library_makes(telemetry: Telemetry) -> None:
     found = foreign(telemetry, kind=SpanKind.INTERNAL)
     assert found[names.GEN_AI_USAGE_COST_AMOUNT] == pytest.approx(27e-6)

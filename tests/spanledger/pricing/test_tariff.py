@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 
 import pytest
 
+from spanledger.pricing import tariff
 from spanledger.pricing.rates import Rates, complete
 from spanledger.pricing.tariff import Tariff
 
@@ -51,6 +52,13 @@ def test_a_price_by_the_hour_includes_its_start_and_not_its_end(hour: time, pric
 )  # fmt: skip
 def test_days_and_hours_combine(day: date, hour: time, price: int) -> None:
     assert BOTH.at(datetime.combine(day, hour, UTC)) == flat(price)
+
+
+@pytest.mark.parametrize(("before", "price"), [(1, 2), (0, 3)])
+def test_now_is_by_the_day_in_utc(monkeypatch: pytest.MonkeyPatch, before: int, price: int) -> None:
+    now = datetime(2026, 6, 1, tzinfo=UTC).timestamp() - before
+    monkeypatch.setattr(tariff, "seconds", lambda: now)
+    assert DATED.at(None) == flat(price)
 
 
 def test_without_a_moment_it_is_now() -> None:

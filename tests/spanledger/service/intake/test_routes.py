@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from fastapi.testclient import TestClient
 from google.rpc.status_pb2 import Status
@@ -38,7 +38,7 @@ def ids(engine: Engine) -> set[str]:
         return set(connection.scalars(select(schema.calls.c.id)))
 
 
-def status(answer: httpx.Response, code: int) -> Status:
+def status(answer: httpx2.Response, code: int) -> Status:
     """The error, in the encoding of the request."""
     assert answer.status_code == code, answer.text
     assert answer.headers["content-type"] == answer.request.headers["content-type"]
@@ -160,7 +160,7 @@ def test_only_a_token_that_may_write_gets_in_and_one_of_a_tenant_writes_for_that
     door = TestClient(app, "http://127.0.0.1:8320")
     mine, theirs = span(CHAT), span({**CHAT, names.SPANLEDGER_TENANT_ID: "globex"})
 
-    def post(token: str | None) -> httpx.Response:
+    def post(token: str | None) -> httpx2.Response:
         headers = PROTOBUF | ({"Authorization": f"Bearer {token}"} if token else {})
         return door.post(PATH, content=body(mine, theirs), headers=headers)
 

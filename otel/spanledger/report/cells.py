@@ -1,0 +1,75 @@
+"""Values of a report as text: rounded for people, exact for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from spanledger.report.model import Cell, Meaning
+
+#: What people are shown where there is no value.
+NONE = "-"
+NANO = 1_000_000_000
+_MS = 1_000_000
+
+
+def shown(value: Cell, meaning: Meaning) -> str:
+    """For people: money with as many places as it takes to see something, times in milliseconds or seconds."""
+    if value is None:
+        return NONE
+    if isinstance(value, str):
+        return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in value)
+    return _SHOWN[meaning](value)
+
+
+def usd(nano: int) -> str:
+    """An amount in USD. From a dollar on cents; below, four digits that say something, never 0 for what is not 0."""
+    amount = Decimal(nano).scaleb(-9)
+    if nano == 0 or abs(nano) >= NANO:
+        return f"${amount:,.2f}"
+    places = min(9, 3 - amount.adjusted())
+    return f"${amount:.{places}f}"
+
+
+def exact(value: Cell, meaning: Meaning) -> Cell:
+    """For machines: money as a decimal string with nine places, times as milliseconds, days as dates."""
+    return value if value is None or isinstance(value, str) else _EXACT[meaning](value)
+
+
+def _took(nanoseconds: float) -> str:
+    return f"{nanoseconds / _MS:,.0f} ms" if nanoseconds < 10 * NANO else f"{nanoseconds / NANO:,.1f} s"
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+
+
+def _as_it_is(value: float) -> Cell:
+    return value
+
+
+def _six_places(value: float) -> Cell:
+    return round(value, 6)
+
+
+_SHOWN: dict[Meaning, Callable[[float], str]] = {
+    "text": str,
+    "count": "{:,}".format,
+    "usd": lambda nano: usd(int(nano)),
+    "share": "{:.1%}".format,
+    "change": "{:+.1%}".format,
+    "ms": _took,
+    "number": "{:,.2f}".format,
+    "day": _day,
+}
+_EXACT: dict[Meaning, Callable[[float], Cell]] = {
+    "text": _as_it_is,
+    "count": _as_it_is,
+    "usd": lambda nano: f"{Decimal(nano).scaleb(-9):.9f}",
+    "share": _six_places,
+    "change": _six_places,
+    "ms": lambda nanoseconds: round(nanoseconds / _MS, 3),
+    "number": _six_places,
+    "day": _day,
+}

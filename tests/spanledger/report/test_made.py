@@ -1,0 +1,164 @@
+"""Reports say what a plain loop over all calls says, to the nano-USD."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, insert
+from tests.support import ledger_oracle as oracle
+from tests.support.entries import BEGIN, DAYS, entries
+
+from spanledger.ledger import Entry, database, schema
+from spanledger.ledger.filters import ALL, Filter
+from spanledger.ledger.migrate import migrate
+from spanledger.ledger.writes import write
+from spanledger.report import KINDS, Period, Report, made
+
+NANO = 1_000_000_000
+DAY = 86_400
+ENTRIES = list(entries(7, 1500))
+SINCE, UNTIL = BEGIN // NANO, BEGIN // NANO + DAYS * DAY
+#: The second half, so that the period before it has calls too.
+HALF = Period.of((SINCE + UNTIL) // 2, UNTIL, UNTIL)
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    engine = database.engine(f"sqlite://{tmp_path_factory.mktemp('ledger')}/calls.sqlite")
+    migrate(engine)
+    write(engine, ENTRIES)
+    with engine.connect().execution_options(reads=True) as connection:
+        yield connection
+
+
+def records(report: Report, name: str) -> list[dict[str, Any]]:
+    return next(table for table in report.tables if table.name == name).records()
+
+
+def change(now: int, before: int) -> float | None:
+    return now / before - 1 if before else None
+
+
+def left(found: list[Entry]) -> list[Entry]:
+    return [entry for entry in found if entry.kind == "call" and entry.status != "refused"]
+
+
+def costs(found: list[Entry]) -> list[int]:
+    return [entry.cost for entry in left(found) if entry.cost is not None]
+
+
+@pytest.mark.parametrize("only", [ALL, Filter(tenant="acme"), Filter(user="u-1"), Filter(stage="")], ids=str)
+def test_the_summary_is_that_of_a_loop_over_all_calls(ledger: Connection, only: Filter) -> None:
+    found = oracle.matching(ENTRIES, HALF.window, only)
+    sums, before = oracle.totals(found), oracle.totals(oracle.matching(ENTRIES, HALF.before, only))
+    [said] = records(made(ledger, "cost", HALF, only), "summary")
+    assert said["cost_usd"] == sums.cost == said["cost_provider_usd"] + said["cost_local_usd"]
+    assert said["change"] == change(sums.cost, before.cost)
+    assert (said["calls"], said["refused"], said["lost_attempts"]) == (sums.calls, sums.refused, sums.lost)
+    assert (said["cost_estimated_usd"], said["unpriced_calls"]) == (sums.cost_estimated, sums.unpriced)
+    assert said["min_cost_usd"] == min(costs(found), default=None)
+    assert said["max_cost_usd"] == max(costs(found), default=None)
+    assert said["mean_cost_usd"] == (round(sums.cost / sums.calls) if sums.calls else None)
+
+
+@pytest.mark.parametrize("group", ["stage", "operation", "model", "tenant", "provider"])
+def test_a_table_by_a_dimension_is_that_of_a_loop_over_all_calls(ledger: Connection, group: str) -> None:
+    def grouped(window: Any) -> Mapping[str, list[Entry]]:
+        groups: dict[str, list[Entry]] = {}
+        for entry in oracle.matching(ENTRIES, window, ALL):
+            groups.setdefault(oracle.value(entry, group), []).append(entry)
+        return groups
+
+    now, before = grouped(HALF.window), grouped(HALF.before)
+    said = records(made(ledger, "all", HALF), f"by-{group}")
+    whole = sum(oracle.totals(found).cost for found in now.values())
+    assert {row[group] for row in said} == {name or "(none)" for name in now}
+    assert [row["cost_usd"] for row in said] == sorted((row["cost_usd"] for row in said), reverse=True)
+    for row in said:
+        name = "" if row[group] == "(none)" else row[group]
+        sums = oracle.totals(now[name])
+        assert (row["calls"], row["input_tokens"], row["cost_usd"]) == (sums.calls, sums.input, sums.cost)
+        assert row["share"] == sums.cost / whole
+        assert (row["min_cost_usd"], row["max_cost_usd"]) == (
+            min(costs(now[name]), default=None),
+            max(costs(now[name]), default=None),
+        )
+        assert row["change"] == change(sums.cost, oracle.totals(before.get(name, [])).cost)
+
+
+def test_a_bill_has_a_line_for_each_tenant_and_model_and_misses_nothing(ledger: Connection) -> None:
+    found = oracle.matching(ENTRIES, HALF.window, ALL)
+    lines = {(oracle.value(entry, "tenant"), oracle.value(entry, "model")) for entry in found}
+    said = records(made(ledger, "tenants", HALF), "bill")
+    assert len(said) == len(lines)
+    assert sum(row["cost_usd"] for row in said) == oracle.totals(found).cost
+    for row in said:
+        tenant, model = (row[name].replace("(none)", "") for name in ("tenant", "model"))
+        assert (
+            row["cost_usd"]
+            == oracle.totals(oracle.matching(found, HALF.window, Filter(tenant=tenant, model=model))).cost
+        )
+
+
+def test_days_without_calls_are_listed_with_nothing(ledger: Connection) -> None:
+    said = records(made(ledger, "cost", Period.of(UNTIL - DAY, UNTIL + 2 * DAY, UNTIL + 2 * DAY)), "daily")
+    assert [row["cost_usd"] == 0 for row in said[-2:]] == [True, True]
+    assert sum(row["cost_usd"] for row in said) > 0
+
+
+def test_how_operations_went_is_told_with_schemas_and_answers_cut_off(ledger: Connection) -> None:
+    found = left(oracle.matching(ENTRIES, HALF.window, ALL))
+    for row in records(made(ledger, "quality", HALF), "operations"):
+        mine = [entry for entry in found if entry.operation == row["operation"]]
+        judged = [entry.schema_valid for entry in mine if entry.schema_valid is not None]
+        assert row["calls"] == len(mine)
+        assert row["error_rate"] == sum(entry.status in ("error", "timeout") for entry in mine) / len(mine)
+        assert row["schema_valid_rate"] == (sum(judged) / len(judged) if judged else None)
+        assert row["cut_off_rate"] == sum(entry.finish_reason == "length" for entry in mine) / len(mine)
+        assert (row["estimated"], row["suspect"]) == (
+            sum(entry.estimated for entry in mine),
+            sum(entry.suspect for entry in mine),
+        )
+
+
+def test_the_month_goes_on_at_the_rate_since_the_first_call(tmp_path: Path) -> None:
+    engine = database.engine(f"sqlite://{tmp_path}/calls.sqlite")
+    migrate(engine)
+    noon = 1_793_534_400  # 2026-11-01T12:00Z
+    write(engine, [Entry("a", noon * NANO, (noon + 1) * NANO, "chat", "openai", cost=3 * NANO, price_status="priced")])
+    now = noon + 2 * DAY
+    with engine.connect() as connection:
+        report = made(connection, "cost", Period.of(now - 7 * DAY, now, now))
+    [month] = records(report, "month")
+    assert month["month_so_far_usd"] == 3 * NANO
+    assert month["month_estimate_usd"] == 3 * NANO + round(1.5 * NANO * 27.5)
+    assert "last 2.0 days" in next(table.note for table in report.tables if table.name == "month")
+
+
+def test_scores_are_those_of_the_chosen_calls(tmp_path: Path) -> None:
+    engine = database.engine(f"sqlite://{tmp_path}/calls.sqlite")
+    migrate(engine)
+    write(engine, [Entry(name, BEGIN, BEGIN, "chat", "openai", tenant=name) for name in ("acme", "globex")])
+    rows = [("1", "acme", 0.5), ("2", "acme", 1.0), ("3", "globex", 0.0), ("4", None, 0.25)]
+    with engine.begin() as connection:
+        connection.execute(
+            insert(schema.scores), [{"id": i, "at": BEGIN, "call": c, "name": "exact", "value": v} for i, c, v in rows]
+        )
+        period = Period.of(SINCE, UNTIL, UNTIL)
+        assert records(made(connection, "quality", period), "scores") == [
+            {"name": "exact", "count": 4, "mean": 0.4375, "min": 0.0, "max": 1.0}
+        ]
+        assert records(made(connection, "quality", period, Filter(tenant="acme")), "scores") == [
+            {"name": "exact", "count": 2, "mean": 0.75, "min": 0.5, "max": 1.0}
+        ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_empty_time_is_told_as_such(ledger: Connection, kind: Any) -> None:
+    report = made(ledger, kind, Period.of(UNTIL + 10 * DAY, UNTIL + 11 * DAY, UNTIL + 11 * DAY))
+    for table in report.tables:
+        assert all(len(row) == len(table.columns) for row in table.rows)
+        assert table.name in ("summary", "month", "daily") or table.rows == ()
