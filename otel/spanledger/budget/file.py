@@ -158,7 +158,10 @@ def load(path: str) -> tuple[Budget, ...]:
     try:
         found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from None
+        reason = getattr(error, "strerror", None) or "it is no UTF-8"
+        raise ConfigError(
+            f"{path}: cannot be read ({reason}); SPANLEDGER_BUDGETS names a YAML file, or says it all, such as run=5USD"
+        ) from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: is no YAML ({' '.join(str(error).split())})") from None
     try:

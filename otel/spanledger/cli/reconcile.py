@@ -11,7 +11,7 @@ from spanledger import config
 from spanledger.budget import opening, reading
 from spanledger.budget.model import shown
 from spanledger.budget.store import Gap, Store, StoreError
-from spanledger.cli.ledger import engine, told
+from spanledger.cli.ledger import recovered, told
 from spanledger.cli.table import table
 from spanledger.errors import ConfigError
 from spanledger.ledger import opening as opening_ledger
@@ -53,12 +53,11 @@ def _with_ledger(store: Store, metrics: str | None) -> tuple[list[str], list[Gap
         ConfigError: there are some, and they cannot be read.
     """
     url = opening_ledger.url_of(config.strict(), budgeted=True)
-    file = None if url is None else opening_ledger.file_of(url)
-    if url is None or (file is not None and not file.exists()):
+    made = None if url is None else recovered(url)
+    if made is None:
         if metrics is not None:
             raise ConfigError("metrics are compared with a ledger, and there is none: set SPANLEDGER_DATABASE_URL")
         return ["journal"], []
-    made = engine()
     from spanledger.ledger import prometheus, reconciling  # noqa: PLC0415  imports much
 
     books = ["journal", "ledger"]
