@@ -7,6 +7,7 @@ their sender believe that they are kept.
 from __future__ import annotations
 
 import asyncio
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
