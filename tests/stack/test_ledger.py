@@ -73,7 +73,7 @@ def calls(dice: random.Random) -> Iterator[Made]:
                 names.GEN_AI_USAGE_COST_SOURCE: "local",
                 names.SPANLEDGER_PRICE_STATUS: "priced",
                 names.SPANLEDGER_BUDGET_HOLD: f"hold-{number}",
-                names.SPANLEDGER_BUDGET_CHARGES: [f'["tenant/total","{tenant}","total",{cost}]'],
+                names.SPANLEDGER_BUDGET_CHARGES: [f'["tenant/total","{tenant}","total","USD",{cost}]'],
             }
         yield Made(sending.span(said, start=-60 + dice.random()), ours, tenant, cost, read + wrote)
 

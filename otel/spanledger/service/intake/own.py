@@ -131,13 +131,13 @@ def ended(said: Mapping[str, Any], cost: int | None) -> Ended | None:
 
 def _charge(text: object) -> tuple[Counter, int] | None:
     try:
-        budget, value, window, amount = json.loads(text if isinstance(text, str) else "")
-        whole = "".join((budget, value, window)).encode()
+        *counter, amount = json.loads(text if isinstance(text, str) else "")
+        found, whole = Counter(*counter), "".join(counter).encode()
     except (ValueError, TypeError, RecursionError):
         return None
     if b"\0" in whole or type(amount) is not int or not 0 <= amount < _MOST:
         return None
-    return Counter(budget, value, window), amount
+    return found, amount
 
 
 #: Of a charge, in the smallest unit: what a database takes, and sums of it too.

@@ -163,4 +163,4 @@ def _fitting(entry: Entry, maker: Maker, tenant: str | None) -> Entry:
 
 
 def _short(charge: Charge) -> bool:
-    return len("".join(charge[:3]).encode(errors="replace")) <= COUNTER
+    return len("".join(charge[:-1]).encode(errors="replace")) <= COUNTER

@@ -151,10 +151,14 @@ def _id(said: Any) -> str:
         raise Refused(400, "An id is not hexadecimal.") from None
 
 
+#: What protobuf raises for JSON that is no such message; SystemError for names with half a character in them.
+_UNPARSABLE = (json_format.ParseError, RecursionError, TypeError, ValueError, AttributeError, SystemError)
+
+
 def _message(said: dict[str, Any], into: Message) -> Any:
     try:
         return json_format.ParseDict(said, into, ignore_unknown_fields=True)
-    except (json_format.ParseError, RecursionError, TypeError, ValueError, AttributeError):
+    except _UNPARSABLE:
         raise Refused(400, "The body is no ExportTraceServiceRequest in JSON.") from None
 
 
