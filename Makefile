@@ -34,8 +34,8 @@ fix: setup        ## format and mend what can be mended
 generate: setup   ## names.py and docs from the registry and the settings table
 	@$(RUN) python scripts/generate.py
 
-stack:            ## collector, Jaeger, Prometheus and Alertmanager on loopback, without Docker
-	@python3 deploy/native/stack.py $(ARGS)
+stack: setup      ## collector, Jaeger, Prometheus, Alertmanager and our service on loopback, without Docker
+	@$(RUN) python deploy/native/stack.py $(ARGS)
 
 bench: setup      ## overhead beside peers, interleaved in one run
 	@$(RUN) python benchmarks/overhead.py $(ARGS)
