@@ -82,7 +82,7 @@ def _take(url: str, folder: Path) -> tuple[float, float]:
     outbox = folder / "outbox"
     outbox.mkdir()
     (outbox / f"1-left{SUFFIX}").write_bytes(b"".join(entry.line() for entry in live(_TAKEN, END)))
-    recorder = Recorder(outbox, lambda: database.Sink(url))
+    recorder = Recorder(outbox, lambda: database.Sink(database.engine(url)))
     began, cpu = time.monotonic(), time.process_time()
     recorder.recover_now()
     found = (time.process_time() - cpu) / _TAKEN, (time.monotonic() - began) / _TAKEN
