@@ -158,7 +158,7 @@ def _latencies(connection: Connection, window: Window, only: Filter, group: str 
 
 
 def _binned(connection: Connection, window: Window, only: Filter, group: str | None) -> Iterable[Sequence[Any]]:
-    if only.rolled_up:
+    if only.rolled_up and group != "user":
         key = literal("") if group is None else dimensions.c[group]
         joined = latencies.join(dimensions, latencies.c.dimension == dimensions.c.id)
         statement = select(key, latencies.c.bin, func.sum(latencies.c.count)).select_from(joined)
