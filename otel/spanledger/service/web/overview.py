@@ -1,0 +1,96 @@
+"""The first page: what is spent, what is ahead, and what it is spent on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Response
+
+from spanledger.budget.store import StoreError
+from spanledger.ledger.filters import Window
+from spanledger.report import facts
+from spanledger.service.access import needs
+from spanledger.service.answers.metrics import Cost, Costs
+from spanledger.service.metrics.costs import costs
+from spanledger.service.metrics.performance import performance
+from spanledger.service.metrics.rest import cache
+from spanledger.service.problems import said
+from spanledger.service.web.budgets import Standing, standings
+from spanledger.service.web.looked import ViewOf
+from spanledger.service.web.page import Page, PageOf, PageRoute
+from spanledger.service.web.series import series, step_of
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False, dependencies=[needs("read")])
+#: Rows of each list, budgets that are shown, and days that the month is told from.
+_TOP, _BUDGETS, _WEEK = 6, 6, 7
+_BASIS = {
+    "last_days": "at the daily profile of the last {days} d with calls",
+    "today": "at today's rate so far, no calls before",
+    "none": "no calls to tell from",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Top:
+    """What costs most of one kind: `by` names it; each with its figures."""
+
+    by: str
+    title: str
+    rows: tuple[tuple[str, Cost], ...]
+    more: int
+
+    @property
+    def dearest(self) -> int:
+        """What the first one cost."""
+        return max((cost.cost_nano_usd for _, cost in self.rows), default=0)
+
+
+@router.get("/")
+def overview(page: PageOf, view: ViewOf) -> Response:
+    """Everything at a glance."""
+    asked = view.asked
+    with page.service.reading() as connection:
+        week = Window.of(asked.at - _WEEK * 86_400, asked.at)
+        spent = costs(connection, asked)
+        found = {
+            "speed": performance(connection, asked).all_operations,
+            "caches": cache(connection, asked),
+            "month": facts.month(connection, asked.at, week, asked.only),
+            "points": series(connection, asked.window, asked.only),
+        }
+    rows, failed = _budgets(page)
+    return page.shown(
+        "overview.html",
+        "Overview",
+        view,
+        costs=spent,
+        basis=_BASIS[spent.projection.method].format(days=spent.projection.days),
+        tops=_tops(spent),
+        budgets=rows[:_BUDGETS],
+        more_budgets=len(rows[_BUDGETS:]),
+        store_down=failed,
+        step=step_of(asked.window),
+        **found,
+    )
+
+
+def _budgets(page: Page) -> tuple[list[Standing], str]:
+    """The fullest first; or why nobody can tell. The rest of the page does not need them."""
+    try:
+        return standings(page.service.books, page.caller), ""
+    except StoreError as error:
+        return [], said(error).detail
+
+
+def _tops(spent: Costs) -> tuple[Top, ...]:
+    return (
+        _top("stage", "Stages", ((one.stage, one) for one in spent.by_stage)),
+        _top("model", "Models", ((one.model, one) for one in spent.by_model)),
+        _top("tenant", "Tenants", ((one.tenant, one) for one in spent.by_tenant)),
+    )
+
+
+def _top(by: str, title: str, found: Iterable[tuple[str, Cost]]) -> Top:
+    rows = tuple(found)
+    return Top(by, title, rows[:_TOP], len(rows[_TOP:]))

@@ -1,0 +1,34 @@
+"""The page of tenants: what each company used, and its bill as a file."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from spanledger.report.made import made
+from spanledger.report.model import Period
+from spanledger.report.render import as_csv
+from spanledger.service.access import needs
+from spanledger.service.figures import at
+from spanledger.service.routes.calls import tenants as answer
+from spanledger.service.web.looked import ViewOf
+from spanledger.service.web.page import PageOf, PageRoute
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False, dependencies=[needs("read")])
+
+
+@router.get("/tenants")
+def tenants(page: PageOf, view: ViewOf) -> Response:
+    """What each tenant used, the one that costs most first."""
+    return page.shown("tenants.html", "Tenants", view, tenants=answer(view.asked, page.service).tenants)
+
+
+@router.get("/tenants.csv")
+def bill(page: PageOf, view: ViewOf) -> Response:
+    """The bill by tenant and model, as the report has it."""
+    asked = view.asked
+    with page.service.reading() as connection:
+        report = made(connection, "tenants", Period(asked.window, asked.at), asked.only)
+    table = next(table for table in report.tables if table.name == "bill")
+    name = f"bill-{at(asked.window.since):%Y%m%dT%H%M}-{at(asked.window.until):%Y%m%dT%H%M}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(as_csv(table), media_type="text/csv; charset=utf-8", headers=headers)
