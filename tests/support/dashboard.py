@@ -21,6 +21,7 @@ from spanledger.budget.memory import MemoryStore
 from spanledger.budget.store import Claim, Counter, Store
 from spanledger.config import Settings
 from spanledger.ledger import Charge, Entry, database, schema
+from spanledger.ledger.entry import Status
 from spanledger.ledger.migrate import migrate
 from spanledger.ledger.writes import write
 from spanledger.pricing import PriceBook, open_book
@@ -32,7 +33,9 @@ from spanledger.usage import Usage
 NANO = 1_000_000_000
 NOW = datetime(2026, 11, 19, 15, 42, tzinfo=UTC).timestamp()
 DAYS = 7
-BUDGETS = parse("global/month=120USD,warn=90USD;tenant/day=4USD,warn=3USD;run=0.5USD;stage/day=2000000tokens;user=400calls")
+BUDGETS = parse(
+    "global/month=120USD,warn=90USD;tenant/day=4USD,warn=3USD;run=0.5USD;stage/day=2000000tokens;user=400calls"
+)
 TENANTS = (("acme", 5), ("globex", 3), ("initech", 2), ("", 1))
 STAGES = (
     ("profile_analyzer", "gpt-4o-mini", "openai", 1300, 260, 1400),
@@ -41,6 +44,7 @@ STAGES = (
     ("recommender", "claude-sonnet-4-5", "anthropic", 5200, 900, 6400),
     ("critic", "house-model-7b", "vllm", 1500, 180, 900),
 )
+OUTCOMES: tuple[Status, ...] = ("success", "error", "timeout")
 #: The run whose waterfall is shown, and the one that a budget has halted.
 RUN, HALTED = "checkout-4711", "nightly-0042"
 
@@ -111,12 +115,12 @@ def _shown(book: PriceBook) -> Iterator[Entry]:
             one = one._replace(first_chunk=one.started + (one.ended - one.started) // 4, stream=True)
         if number == 4:
             lost = one._replace(id=f"{one.id}-1", kind="attempt", status="lost", estimated=True, hold=None, charges=())
-            yield lost._replace(ended=one.started + NANO * 2)
+            yield _charged(lost._replace(ended=one.started + NANO * 2))
             one = one._replace(started=one.started + NANO * 2, ended=one.ended + NANO * 2, attempts=2)
         if number == 6:
             one = one._replace(status="error", error_type="openai.RateLimitError", usage=None, cost=None, charges=())
             one = one._replace(cost_source=None, price_status="none", price_version=None)
-        yield one
+        yield _charged(one)
         at = one.ended / NANO + 0.05 if number != 1 else at + 0.1
     refused = _entry(dice, book, STAGES[3], f"{RUN}-refused", at, RUN)
     yield refused._replace(
@@ -134,7 +138,7 @@ def _entry(
     size = dice.lognormvariate(0, 0.35)
     cached = int(into * size * dice.choice((0, 0, 0.5))) if provider != "vllm" else 0
     usage = Usage(input=int(into * size), output=int(out * dice.lognormvariate(0, 0.4)), cache_read=cached)
-    status = dice.choices(("success", "error", "timeout"), (96, 3, 1))[0]
+    status: Status = dice.choices(OUTCOMES, (96, 3, 1))[0]
     price = book.price(usage, provider=provider, model=model)
     dice_run = random.Random(run)
     tenant = dice_run.choices([name for name, _ in TENANTS], [weight for _, weight in TENANTS])[0]
@@ -148,7 +152,11 @@ def _entry(
         cost_source=price.source if price else None, price_version=price.version if price else None,
         error_type=None if status == "success" else "openai.APIError",
     )  # fmt: skip
-    return one._replace(charges=tuple(_charges(one)) if price else ())
+    return _charged(one)
+
+
+def _charged(one: Entry) -> Entry:
+    return one._replace(charges=tuple(_charges(one)) if one.cost is not None else ())
 
 
 def _charges(one: Entry) -> Iterator[Charge]:

@@ -23,6 +23,8 @@ from spanledger.service.web.page import Page, PageOf, PageRoute
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False, dependencies=[needs("read")])
 Done = Literal["raise", "reset", "resume"]
+#: Rows of the list; halted ones are there in any case.
+_MOST = 200
 _MEANT: Mapping[Done, str] = {
     "raise": "The new limit holds from the next call on.",
     "reset": "The configured limit holds again.",
@@ -60,7 +62,8 @@ def budgets(page: PageOf) -> Response:
     """All of them, halted ones first."""
     found = standings(page.service.books, page.caller)
     halted = sum(one.row.halted for one in found)
-    return page.shown("budgets.html", "Budgets", standings=found, halted=halted)
+    shown = found[: max(_MOST, halted)]
+    return page.shown("budgets.html", "Budgets", standings=shown, halted=halted, more=len(found) - len(shown))
 
 
 @router.get("/budget")
@@ -109,9 +112,8 @@ def _shown(
         one=one,
         burn=burned,
         ledger_down=failed,
-        history=[entry for entry in page.service.books.history({counter_of(one.row)})],
+        history=page.service.books.history({counter_of(one.row)}),
         may_change=page.caller.may("admin"),
-        at=page.service.books.store.now(),
         done=done,
         wrong=wrong,
         form=form,

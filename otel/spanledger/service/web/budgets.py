@@ -41,20 +41,20 @@ class Standing:
 
     @property
     def _told(self) -> tuple[str, Tone]:
-        row = self.row
+        row, limit = self.row, self.row.limit
         if row.halted:
             return "halted", "over"
-        if row.limit is None:
+        if limit is None:
             return "no limit", "ok"
-        if row.spent >= row.limit:
-            return ("spent", "over") if self.budget.hard else ("over its limit", "over")
-        if any(row.spent >= amount for amount in self.budget.thresholds):
-            return "warned", "warn"
-        if self.used >= NEARLY:
-            return "nearly spent", "warn"
-        if row.projected is not None and row.projected > row.limit:
-            return "will not last", "warn"
-        return "ok", "ok"
+        if row.spent >= limit:
+            return ("spent" if self.budget.hard else "over its limit"), "over"
+        alarms = {
+            "warned": any(row.spent >= amount for amount in self.budget.thresholds),
+            "nearly spent": self.used >= NEARLY,
+            "will not last": row.projected is not None and row.projected > limit,
+        }
+        word = next((word for word, due in alarms.items() if due), None)
+        return (word, "warn") if word else ("ok", "ok")
 
 
 def standings(books: Books, caller: Caller) -> list[Standing]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from spanledger.budget.model import Budget
 from spanledger.ledger.filters import ALL, Filter, Window
@@ -54,7 +54,7 @@ def burn(connection: Connection, standing: Standing, now: float) -> Burn | None:
     if window is None:
         return None
     step = step_of(window)
-    only = _filter(budget, row.scope_value)
+    only = filter_of(budget, row.scope_value)
     sums = (
         _charged(connection, standing, window) if only is None else _counted(series(connection, window, only), row.unit)
     )
@@ -65,7 +65,7 @@ def burn(connection: Connection, standing: Standing, now: float) -> Burn | None:
     return Burn(steps, spent[-1] if spent else 0, budget.window.ends(now), budget.window.kind != "total")
 
 
-def _filter(budget: Budget, value: str) -> Filter | None:
+def filter_of(budget: Budget, value: str) -> Filter | None:
     """The calls that count in a counter, where rollups know them."""
     if budget.only or len(budget.scope) > 1 or not set(budget.scope) <= _ROLLED:
         return None
@@ -95,7 +95,7 @@ def _span(connection: Connection, standing: Standing) -> tuple[float, float] | N
     return None if first is None else (first / NANO, last / NANO)
 
 
-def _of(standing: Standing) -> tuple[object, ...]:
+def _of(standing: Standing) -> tuple[ColumnElement[bool], ...]:
     row, of = standing.row, charges.c
     own = (of.budget == row.name, of.scope_value == row.scope_value)
     return (*own, of.window == row.window) if standing.budget.window.kind == "run" else own

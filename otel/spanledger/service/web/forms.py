@@ -48,5 +48,9 @@ class Forms:
 
     def check(self, token: str) -> None:
         """Raises Problem, 403, where a form is not from our own pages."""
-        if self._fresh or not same_origin(self._request) or not hmac.compare_digest(token.encode(), self.token.encode()):
+        if (
+            self._fresh
+            or not same_origin(self._request)
+            or not hmac.compare_digest(token.encode(), self.token.encode())
+        ):
             raise Problem(403, _STALE)

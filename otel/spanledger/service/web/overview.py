@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Response
 
 from spanledger.budget.store import StoreError
-from spanledger.ledger.filters import Window
+from spanledger.ledger.filters import Filter, Window
 from spanledger.report import facts
 from spanledger.service.access import needs
 from spanledger.service.answers.metrics import Cost, Costs
@@ -17,6 +17,7 @@ from spanledger.service.metrics.performance import performance
 from spanledger.service.metrics.rest import cache
 from spanledger.service.problems import said
 from spanledger.service.web.budgets import Standing, standings
+from spanledger.service.web.burning import filter_of
 from spanledger.service.web.looked import ViewOf
 from spanledger.service.web.page import Page, PageOf, PageRoute
 from spanledger.service.web.series import series, step_of
@@ -69,6 +70,7 @@ def overview(page: PageOf, view: ViewOf) -> Response:
         tops=_tops(spent),
         budgets=rows[:_BUDGETS],
         more_budgets=len(rows[_BUDGETS:]),
+        against={kind: _against(rows, kind, asked.only) for kind in ("day", "month")},
         store_down=failed,
         step=step_of(asked.window),
         **found,
@@ -81,6 +83,14 @@ def _budgets(page: Page) -> tuple[list[Standing], str]:
         return standings(page.service.books, page.caller), ""
     except StoreError as error:
         return [], said(error).detail
+
+
+def _against(rows: Sequence[Standing], kind: str, only: Filter) -> Standing | None:
+    """The budget of the very calls that are looked at, in USD with a limit, in such a window."""
+    fit = (
+        one for one in rows if one.budget.window.kind == kind and one.row.unit == "USD" and one.row.limit is not None
+    )
+    return next((one for one in fit if filter_of(one.budget, one.row.scope_value) == only), None)
 
 
 def _tops(spent: Costs) -> tuple[Top, ...]:

@@ -58,7 +58,7 @@ class Page:
 
     def shown(self, template: str, title: str, view: View | None = None, **found: Any) -> HTMLResponse:
         """The page of a template; with a `view` it can be asked about other times and calls."""
-        bar = None if view is None or self.refreshing else self._bar(view)
+        bar = None if view is None or self.refreshing else self._bar()
         text = render(
             template,
             layout="live.html" if self.refreshing else "page.html",
@@ -75,7 +75,7 @@ class Page:
         self.forms.remember(response)
         return response
 
-    def _bar(self, view: View) -> dict[str, Any]:
+    def _bar(self) -> dict[str, Any]:
         """The choice of time and calls. A dead ledger is told by the page itself."""
         with self.service.reading() as connection:
             return {"choices": choices(connection, self.caller), "windows": WINDOWS}

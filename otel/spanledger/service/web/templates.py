@@ -11,7 +11,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from spanledger.budget.model import Unit
 from spanledger.report.cells import NONE, shown, usd
-from spanledger.service.figures import NANO
 from spanledger.service.web.assets import assets
 from spanledger.service.web.looked import address
 
@@ -52,7 +51,9 @@ def amount(value: int | None, unit: Unit) -> str:
     """An amount of a budget in its unit."""
     if value is None:
         return NONE
-    return usd(value) if unit == "USD" else f"{value:,} {unit}"
+    if unit == "USD":
+        return usd(value)
+    return f"{value:,} {unit[:-1] if value == 1 else unit}"
 
 
 def moment(value: datetime | float) -> str:
@@ -65,11 +66,6 @@ def share(part: float, whole: float) -> str:
     """The length of a bar as SVG takes it."""
     length = 100 * part / whole if whole > 0 else 0.0
     return f"{min(max(length, 0.0), 100.0):.2f}%"
-
-
-def nano_of(money: int) -> float:
-    """Money as charts draw it, in USD."""
-    return money / NANO
 
 
 def render(template: str, **found: Any) -> str:

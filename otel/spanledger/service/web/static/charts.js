@@ -36,20 +36,27 @@
     return `${value < 0 ? "-" : ""}$${size.toLocaleString("en-US", { minimumFractionDigits: places, maximumFractionDigits: places })}`;
   };
 
+  // In 24 hours; the date stands below where it changes.
+  const stamps = [
+    [86400, "{YYYY}-{MM}-{DD}", null, null, null, null, null, null, 1],
+    [60, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, null, null, null, null, 1],
+    [1, "{HH}:{mm}:{ss}", "\n{YYYY}-{MM}-{DD}", null, null, null, null, null, 1],
+  ];
+
   function axes(unit) {
     const line = { stroke: resolved("line"), width: 1 };
     const shared = { stroke: resolved("muted"), font: "11px system-ui, sans-serif", ticks: { show: false } };
     return [
-      { ...shared, grid: { show: false }, size: 26 },
+      { ...shared, grid: { show: false }, size: 44, values: stamps },
       { ...shared, grid: line, size: 70, values: (_, splits) => splits.map(money(unit)) },
     ];
   }
 
-  function series(kind, step) {
+  function series(kind) {
     const accent = resolved("accent");
     if (kind === "spend") {
-      return [{}, { label: "Cost", stroke: accent, fill: resolved("soft"), width: 1, points: { show: false },
-        paths: uPlot.paths.bars({ size: [0.8, 40, 1], align: step ? 1 : 0 }) }];
+      return [{}, { label: "Cost", fill: accent, width: 0, points: { show: false },
+        paths: uPlot.paths.bars({ size: [0.85, 40], align: 1 }) }];
     }
     return [{},
       { label: "So far", stroke: accent, fill: resolved("soft"), width: 2, points: { show: false } },
@@ -82,8 +89,8 @@
     const chart = new uPlot({
       width: host.clientWidth, height: 190, tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
       legend: { show: false }, cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
-      scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.05 : 1] } },
-      axes: axes(unit), series: series(kind, Number(table.dataset.step)),
+      scales: { x: { time: true, range: (_, low, high) => [low, high + Number(table.dataset.step ?? 0)] }, y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.05 : 1] } },
+      axes: axes(unit), series: series(kind),
       hooks: { setCursor: [(one) => tip(one, host, document.getElementById(host.dataset.from))] },
     }, values, host);
     chart.root.setAttribute("aria-hidden", "true");
