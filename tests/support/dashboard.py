@@ -1,4 +1,4 @@
-"""A week of a company's agents, the same each time: what the dashboard's tests and pictures show."""
+"""Some weeks of a company's agents, the same each time: what the dashboard's tests and pictures show."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from spanledger.usage import Usage
 
 NANO = 1_000_000_000
 NOW = datetime(2026, 11, 19, 15, 42, tzinfo=UTC).timestamp()
-DAYS = 7
+DAYS = 18
 BUDGETS = parse(
-    "global/month=120USD,warn=90USD;tenant/day=4USD,warn=3USD;run=0.5USD;stage/day=2000000tokens;user=400calls"
+    "global/month=36USD,warn=30USD;tenant/day=1USD,warn=0.6USD;run=0.5USD;stage/day=2000000tokens;user=900calls;global/day=3USD,warn=2.5USD"
 )
 TENANTS = (("acme", 5), ("globex", 3), ("initech", 2), ("", 1))
 STAGES = (
@@ -62,7 +62,7 @@ def made(folder: Path, *, empty: bool = False) -> Made:
     migrate(engine)
     store = MemoryStore(clock=lambda: NOW)
     if not empty:
-        found = [*_week(open_book(None, None)), *_shown(open_book(None, None))]
+        found = [*_weeks(open_book(None, None)), *_shown(open_book(None, None))]
         write(engine, found)
         _cached(engine)
         _charge(store, found)
@@ -90,10 +90,10 @@ def listening(wanted: FastAPI) -> Iterator[str]:
     thread.join()
 
 
-def _week(book: PriceBook) -> Iterator[Entry]:
+def _weeks(book: PriceBook) -> Iterator[Entry]:
     """More by day than by night, a little more each day."""
     dice = random.Random(20261119)
-    for number in range(2600):
+    for number in range(5200):
         ago = dice.random() ** 1.15 * DAYS * 86_400
         at = NOW - ago
         hour = (at % 86_400) / 3600
@@ -169,6 +169,7 @@ def _charges(one: Entry) -> Iterator[Charge]:
         (BUDGETS[2], one.run or "", one.cost),
         (BUDGETS[3], one.stage or "", one.usage.input + one.usage.output),
         (BUDGETS[4], one.user or "", 1),
+        (BUDGETS[5], "", one.cost),
     ):
         yield Charge(budget.name, value, budget.window.ids(now, one.run or "")[0], amount)
 

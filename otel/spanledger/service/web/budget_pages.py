@@ -33,24 +33,24 @@ _MEANT: Mapping[Done, str] = {
 
 
 class Meant(BaseModel):
-    """Which counter a page is about."""
+    """Which counter is meant."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: Text
     scope_value: Text = ""
     window: Text
+
+
+class Asked(Meant):
+    """The parameters of a page; `done` is what a form did just now."""
+
     done: Done | None = None
 
 
-class Change(BaseModel):
+class Change(Meant):
     """The fields of a form."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    name: Text
-    scope_value: Text = ""
-    window: Text
     action: Done
     reason: Text = ""
     to: Text = ""
@@ -67,9 +67,9 @@ def budgets(page: PageOf) -> Response:
 
 
 @router.get("/budget")
-def budget(page: PageOf, meant: Annotated[Meant, Query()]) -> Response:
+def budget(page: PageOf, asked: Annotated[Asked, Query()]) -> Response:
     """One of them: how it burned down, what was changed by hand, and the forms."""
-    return _shown(page, meant.name, meant.scope_value, meant.window, done=_MEANT[meant.done] if meant.done else "")
+    return _shown(page, asked, done=_MEANT[asked.done] if asked.done else "")
 
 
 @router.post("/budget", dependencies=[needs("admin")])
@@ -80,7 +80,7 @@ def change(page: PageOf, form: Annotated[Change, Form()]) -> Response:
         _do(page, form)
     except (ValidationError, Problem) as error:
         wrong = told(error.errors()) if isinstance(error, ValidationError) else said(error).detail
-        response = _shown(page, form.name, form.scope_value, form.window, wrong=_plain(wrong), form=form)
+        response = _shown(page, form, wrong=_plain(wrong), form=form)
         response.status_code = 422
         return response
     place = {"name": form.name, "scope_value": form.scope_value, "window": form.window}
@@ -88,7 +88,7 @@ def change(page: PageOf, form: Annotated[Change, Form()]) -> Response:
 
 
 def _do(page: Page, form: Change) -> Changed:
-    row = _standing(page, form.name, form.scope_value, form.window).row  # a rolling window has moved on meanwhile
+    row = _standing(page, form).row  # a rolling window has moved on meanwhile
     which = {"name": row.name, "scope_value": row.scope_value, "window": row.window, "reason": form.reason}
     if form.action == "raise":
         return api.raise_(Raise(**which, to=form.to), page.caller, page.service)
@@ -101,10 +101,8 @@ def _plain(detail: str) -> str:
     return detail.replace("The request cannot be understood. ", "").replace(" /openapi.json says what is taken.", "")
 
 
-def _shown(
-    page: Page, name: str, scope_value: str, window: str, *, done: str = "", wrong: str = "", form: Change | None = None
-) -> Response:
-    one = _standing(page, name, scope_value, window)
+def _shown(page: Page, meant: Meant, *, done: str = "", wrong: str = "", form: Change | None = None) -> Response:
+    one = _standing(page, meant)
     burned, failed = _burned(page, one)
     return page.shown(
         "budget.html",
@@ -120,10 +118,11 @@ def _shown(
     )
 
 
-def _standing(page: Page, name: str, scope_value: str, window: str) -> Standing:
+def _standing(page: Page, meant: Meant) -> Standing:
     for one in standings(page.service.books, page.caller):
         row = one.row
-        if (row.name, row.scope_value) == (name, scope_value) and (row.window == window or one.budget.window.rolling):
+        same = (row.name, row.scope_value) == (meant.name, meant.scope_value)
+        if same and (row.window == meant.window or one.budget.window.rolling):
             return one
     raise Problem(404, "No budget that you may see stands so now; its window may be over. The list has what holds now.")
 

@@ -38,9 +38,9 @@
 
   // In 24 hours; the date stands below where it changes.
   const stamps = [
-    [86400, "{YYYY}-{MM}-{DD}", null, null, null, null, null, null, 1],
-    [60, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, null, null, null, null, 1],
-    [1, "{HH}:{mm}:{ss}", "\n{YYYY}-{MM}-{DD}", null, null, null, null, null, 1],
+    [86400, "{MMM} {D}", null, null, null, null, null, null, 1],
+    [60, "{HH}:{mm}", "\n{MMM} {D}", null, null, null, null, null, 1],
+    [1, "{HH}:{mm}:{ss}", "\n{MMM} {D}", null, null, null, null, null, 1],
   ];
 
   function axes(unit) {
