@@ -1,6 +1,7 @@
 """Writes every file that is derived.
 
-Names and attributes come from the registry, settings from their table, prices from the locked release of genai-prices.
+Names and attributes come from the registry, settings from their table, prices from the locked release of genai-prices,
+the API's page and examples from asking the service.
 
 `python scripts/generate.py [--check]`; with `--check` it only says what is stale, and ends with 1 if anything is.
 """
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+
+import api
 
 from spanledger.config import table_markdown
 from spanledger.pricing import reading, snapshot
@@ -20,7 +23,14 @@ DOCS = Path(__file__).parents[1] / "docs"
 def outputs() -> dict[Path, str]:
     """What each derived file must hold."""
     prices = snapshot.text(reading.shops(), snapshot.release())
-    return {**generate.outputs(), DOCS / "settings.md": table_markdown(), snapshot.FILE: prices}
+    answers = api.answers()
+    return {
+        **generate.outputs(),
+        DOCS / "settings.md": table_markdown(),
+        snapshot.FILE: prices,
+        api.EXAMPLES: api.as_json(answers),
+        DOCS / "api.md": api.page(answers),
+    }
 
 
 def main() -> int:

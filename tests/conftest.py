@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import httpx2
 import openai
 import pytest
+from hypothesis import HealthCheck, settings
 from opentelemetry import context
 from tests.support.telemetry import Telemetry
 from tests.support.telemetry import telemetry as new_telemetry
@@ -16,6 +17,10 @@ from tests.support.telemetry import telemetry as new_telemetry
 from provider import Provider, serve
 from spanledger.errors import Contained
 from spanledger_instrumentation.openai import OpenAIAdapter
+
+#: A slow machine is no failure: an example may take as long as it takes.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.scripted import chat_events
 
@@ -56,7 +56,6 @@ def parts(body: bytes, cuts: list[int]) -> list[bytes]:
 texts = st.lists(st.text(max_size=8), max_size=4)
 
 
-@settings(deadline=None)
 @given(texts, st.sampled_from(ENDS), st.lists(st.integers(0, 10_000), max_size=8))
 def test_any_partition_of_a_stream_yields_what_was_not_asked_for_usage(
     words: list[str], end: bytes, cuts: list[int]
@@ -70,7 +69,6 @@ def test_any_partition_of_a_stream_yields_what_was_not_asked_for_usage(
     assert (answer.usage.input, answer.usage.output) == (100, 20)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=8), st.booleans())
 def test_any_bytes_pass_unchanged_and_end_the_call_once(body: bytes, cuts: list[int], asked: bool) -> None:
     call = Call()
@@ -86,7 +84,6 @@ def test_a_boundary_may_come_byte_by_byte() -> None:
     assert b"".join(tap.feed(body[at : at + 1]) for at in range(len(body))) == body.replace(b'"usage":null,', b"")
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([b"\r", b"\n", b"data: {}", b":", b'data: {"usage":null,"service_tier":1}', b"x"])))
 def test_odd_line_ends_are_boundaries_wherever_they_are_cut(pieces: list[bytes]) -> None:
     whole, cut = tapped(Call(), asked=True), tapped(Call(), asked=True)

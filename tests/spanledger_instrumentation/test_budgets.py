@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import anthropic
+import httpx2
 import openai
 import pytest
 from opentelemetry.trace import StatusCode
 from tests.support import claude
 from tests.support.asking import COST, MODEL, USAGE, later, said
 from tests.support.telemetry import Telemetry, telemetry
+from tests.support.waiting import until
 from tests.support.ways import JSON, WAYS, Way, written
 
 from provider import Provider
@@ -38,10 +40,12 @@ def budgeted(budgets: str, **settings: Any) -> Iterator[Telemetry]:
     adapters = [adapter(made.calls) for adapter in (OpenAIAdapter, AnthropicAdapter, WireAdapter)]
     for adapter in adapters:
         adapter.install()
-    yield made
-    for adapter in adapters:
-        adapter.uninstall()
-    made.runtime.shutdown()
+    try:
+        yield made
+    finally:
+        for adapter in adapters:
+            adapter.uninstall()
+        made.runtime.shutdown()
 
 
 def books(made: Telemetry, budget: str = "global/total") -> Figures:
@@ -75,8 +79,8 @@ def test_a_limit_of_nothing_lets_nothing_out(client: openai.OpenAI, provider: Pr
     assert provider.log(key) == []
 
 
-def test_a_client_that_retries_asks_once_and_makes_one_span(provider: Provider, key: str) -> None:
-    retrying = openai.OpenAI(base_url=provider.base_url, api_key=key, max_retries=3)
+def test_a_client_that_retries_asks_once_and_makes_one_span(provider: Provider, key: str, http: httpx2.Client) -> None:
+    retrying = openai.OpenAI(base_url=provider.base_url, api_key=key, max_retries=3, http_client=http)
     with budgeted("global=0USD") as made:
         with pytest.raises(BudgetExceeded):
             retrying.chat.completions.create(model=MODEL, messages=said())
@@ -123,11 +127,13 @@ def test_the_apps_own_arguments_stay_as_they_are(client: openai.OpenAI) -> None:
 
 
 def test_of_many_at_once_only_those_leave_that_fit(client: openai.OpenAI, provider: Provider, key: str) -> None:
+    """An answer takes the whole hold but for some input: it leaves no room for another, however soon it comes."""
+    whole = said("<<input=100 output=1000 delay_ms=200>> Hello")
     with budgeted("global=0.0033USD") as made, ThreadPoolExecutor(30) as pool:
 
         def ask(_: int) -> bool:
             try:
-                client.chat.completions.create(model=MODEL, messages=said("<<delay_ms=200>> Hello"), max_tokens=1_000)
+                client.chat.completions.create(model=MODEL, messages=whole, max_tokens=1_000)
             except BudgetExceeded:
                 return False
             return True
@@ -154,11 +160,11 @@ def test_a_connection_that_was_never_made_costs_nothing() -> None:
 
 
 def test_a_fallback_that_times_out_is_charged_although_the_first_choice_was_never_reached(
-    provider: Provider, key: str
+    provider: Provider, key: str, http: httpx2.Client
 ) -> None:
     first = openai.OpenAI(base_url="http://127.0.0.1:9/v1", api_key="k", max_retries=0)
-    second = openai.OpenAI(base_url=provider.base_url, api_key=key, max_retries=0, timeout=0.3)
-    asked: dict[str, Any] = {"model": MODEL, "messages": said("<<delay_ms=1500>> Hi"), "max_tokens": 1_000}
+    second = openai.OpenAI(base_url=provider.base_url, api_key=key, max_retries=0, timeout=0.5, http_client=http)
+    asked: dict[str, Any] = {"model": MODEL, "messages": said("<<delay_ms=5000>> Hi"), "max_tokens": 1_000}
     with budgeted("global=1USD") as made:
         try:
             first.chat.completions.create(**asked)
@@ -168,15 +174,18 @@ def test_a_fallback_that_times_out_is_charged_although_the_first_choice_was_neve
         assert books(made).committed >= 600_000
 
 
-def test_attempts_that_time_out_are_charged_and_the_one_that_does_not_fit_stays(provider: Provider, key: str) -> None:
-    impatient = openai.OpenAI(base_url=provider.base_url, api_key=key, max_retries=2, timeout=0.3)
+def test_attempts_that_time_out_are_charged_and_the_one_that_does_not_fit_stays(
+    provider: Provider, key: str, http: httpx2.Client
+) -> None:
+    impatient = openai.OpenAI(base_url=provider.base_url, api_key=key, max_retries=2, timeout=0.5, http_client=http)
     with budgeted("global=0.0014USD") as made:
         with pytest.raises(BudgetExceeded):
-            impatient.chat.completions.create(model=MODEL, messages=said("<<delay_ms=1500>> Hi"), max_tokens=1_000)
+            impatient.chat.completions.create(model=MODEL, messages=said("<<delay_ms=5000>> Hi"), max_tokens=1_000)
         figures = books(made)
         assert figures.held == 0
         assert figures.committed >= 2 * 600_000
         assert made.attributes[names.SPANLEDGER_BUDGET_CHARGED] == figures.committed / NANO
+    assert until(lambda: len(provider.log(key)) >= 2)
     assert len(provider.log(key)) == 2
 
 

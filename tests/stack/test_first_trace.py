@@ -4,7 +4,6 @@ import json
 import math
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 from tests.stack.clients import Jaeger, Prometheus, Stack, eventually
+from tests.support.ports import free_port
 
 import provider
 
@@ -48,13 +48,6 @@ class Told:
     spans: list[dict[str, Any]]
     billed: list[Any]
     service: str
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def ask(port: int) -> bool:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from tests.stack.clients import Jaeger, Prometheus, Stack, attributes_of, eventually
-from tests.stack.test_first_trace import SCRIPT, free_port
+from tests.stack.test_first_trace import SCRIPT
+from tests.support.ports import free_port
 
 import provider
 

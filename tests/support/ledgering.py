@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
+from tests.support.waiting import until
 
 from spanledger.config import Settings
 from spanledger.ledger import Entry, Recorder, database, opening, schema
@@ -38,10 +39,8 @@ def cost(url: str) -> int:
 
 
 def wait_for(url: str, count: int) -> set[str]:
-    until = time.monotonic() + 20
-    while len(found := ids(url)) < count and time.monotonic() < until:
-        time.sleep(0.05)
-    return found
+    until(lambda: len(ids(url)) >= count)
+    return ids(url)
 
 
 def waiting(folder: Path) -> list[Path]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from spanstack import packages
+from tests.support.ports import free_port
 
 HOST = "127.0.0.1"
 
@@ -27,7 +27,7 @@ def postgres() -> Iterator[str]:
         shutil.chown(folder, user)
     try:
         _run([str(programs / "initdb"), "-D", str(folder / "data"), "-U", "app", "-A", "trust", "--no-sync"], user)
-        port = _free_port()
+        port = free_port()
         options = f"-h {HOST} -p {port} -k '' -F"
         control = [str(programs / "pg_ctl"), "-D", str(folder / "data"), "-l", str(folder / "log"), "-o", options, "-w"]
         _run([*control, "start"], user)
@@ -42,9 +42,3 @@ def postgres() -> Iterator[str]:
 def _run(command: list[str], user: str | None) -> None:
     done = subprocess.run(command, user=user, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     assert done.returncode == 0, done.stdout.decode()
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind((HOST, 0))
-        return int(one.getsockname()[1])

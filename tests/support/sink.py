@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from tests.support.waiting import until
 
 
 @dataclass
@@ -46,12 +46,9 @@ class Sink:
                         last[key] = point.as_double or point.as_int
         return sum(last.values())
 
-    def wait(self, true: Callable[[Sink], bool], seconds: float = 20) -> None:
+    def wait(self, true: Callable[[Sink], bool]) -> None:
         """Until something is true of what has arrived."""
-        deadline = time.monotonic() + seconds
-        while not true(self):
-            assert time.monotonic() < deadline, f"{len(self.spans)} spans came: {[s.name for s in self.spans]}"
-            time.sleep(0.02)
+        assert until(lambda: true(self)), f"{len(self.spans)} spans came: {[s.name for s in self.spans]}"
 
 
 @contextmanager

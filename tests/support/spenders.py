@@ -8,7 +8,8 @@ Each spender takes a hold over five counters, is billed by a provider that forge
 one piece), and settles. With `--kills` they spend without end and are killed at random, some stopped for longer than
 their holds live and continued. With `--rounds` nothing is left to chance: each makes one call that costs its whole hold
 and dies before it settles; once the holds are over, as many others do the same. Prints what came of it as JSON.
-`--release` is the wrong policy: what is not settled in time is given back. `--lease FOLDER` lets each of them lease.
+`--release` is the wrong policy: what is not settled in time is given back. `--lease FOLDER` lets each of them lease,
+from its first call on.
 """
 
 from __future__ import annotations
@@ -190,7 +191,7 @@ def main() -> None:
     store = open_store(options.store)
     if options.lease:
         assert isinstance(store, Lender)
-        store = LeasedStore(store, Path(options.lease), Terms(ttl=TTL, every=TTL / 4))
+        store = LeasedStore(store, Path(options.lease), Terms(ttl=TTL, every=TTL / 4, warm=0))
     with tempfile.TemporaryDirectory() as folder:
         bill = Bill(Path(folder) / "bill")
         (crash if options.kills else rounds if options.rounds else burst)(store, bill, options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 from opentelemetry.trace import Tracer
+from tests.support.waiting import until
 
 from spanledger.call import Calls
 from spanledger.config import Settings
@@ -83,11 +83,9 @@ class Telemetry:
     @property
     def one(self) -> ReadableSpan:
         """The span of the only metered call; a thread may be about to end it, as it does with streams nobody holds."""
-        deadline = time.monotonic() + 10
-        while len(self.runtime.lineage) and time.monotonic() < deadline:
-            time.sleep(0.005)
+        ended = until(lambda: len(self.runtime.lineage) == 0)
         (span,) = self.metered
-        assert len(self.runtime.lineage) == 0, "a span was started and has not ended"
+        assert ended, "a span was started and has not ended"
         return span
 
     @property

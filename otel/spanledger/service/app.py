@@ -16,6 +16,7 @@ from spanledger.service import problems
 from spanledger.service.books import Books
 from spanledger.service.gate import Gate
 from spanledger.service.meters import Metered, Meters
+from spanledger.service.openapi import Described
 from spanledger.service.parts import Service
 from spanledger.service.rate import Rate
 from spanledger.service.routes import admin, budgets, calls, export, metrics, probes, prometheus
@@ -52,12 +53,13 @@ def create(
     watched = watch(engine, books, settings.collector_url)
     book = open_book(settings.prices, settings.unpriced)
     service = Service(settings, engine, books, rate, watched, book, tokens, clock)
-    app = FastAPI(
+    app = Described(
         title="spanledger",
         summary="What LLM agents cost: metrics, calls, runs, budgets.",
         version=version("spanledger"),
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name.strip("_"),
     )
     app.state.service = service
     app.state.meters = meters = Meters()

@@ -99,7 +99,7 @@ def _ledger(engine: Engine) -> Seen:
 
 def _store(books: Books) -> Seen:
     try:
-        books.store.figures()
+        books.reach()
     except StoreError as error:
         return Seen("down", f"{error}; see SPANLEDGER_STORE")
     return Seen("ok")

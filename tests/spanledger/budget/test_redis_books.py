@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from redis.crc import key_slot
 from tests.support.budget_machine import Clock
 from tests.support.redis_server import HOST, RedisServer
+from tests.support.waiting import until
 
 from spanledger.budget.redis import RedisStore
 from spanledger.budget.redis.script import keys, script
@@ -43,7 +43,7 @@ def test_whole_numbers_are_exact_where_those_of_lua_are_not(redis_server: RedisS
     with redis_server.by_hand() as client:
         run = client.register_script(code)
 
-        @settings(max_examples=300, deadline=None)
+        @settings(max_examples=300)
         @given(NUMBERS | st.integers(-3, 3), NUMBERS | st.integers(-3, 3))
         def exact(a: int, b: int) -> None:
             expected = [str(a + b).encode(), str(a - b).encode(), int(a < b), str(-a).encode()]
@@ -137,8 +137,6 @@ def _make_cluster(one: RedisServer, other: RedisServer) -> None:
         first.execute_command("CLUSTER ADDSLOTSRANGE 0 8000")
         second.execute_command("CLUSTER ADDSLOTSRANGE 8001 16383")
         first.execute_command(f"CLUSTER MEET {HOST} {other.port}")
-        until = time.monotonic() + 20
-        for client in (first, second):
-            while client.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
-                assert time.monotonic() < until, "the nodes did not find each other"
-                time.sleep(0.02)
+        nodes = (first, second)
+        found = until(lambda: all(node.execute_command("CLUSTER INFO")["cluster_state"] == "ok" for node in nodes))
+        assert found, "the nodes did not find each other"

@@ -12,8 +12,8 @@ from typing import Any
 
 import openai
 import pytest
-from tests.spanledger.guard.test_guard import ASKED, BOUND, WORST, asking, figures, usd
 from tests.support.asking import MODEL, later, said
+from tests.support.guarding import ASKED, BOUND, WORST, asking, figures, usd
 from tests.support.telemetry import BOOK, Telemetry
 
 import spanledger

@@ -57,9 +57,11 @@ def open_ai(budgets: str | None, settings: Settings) -> Iterator[Telemetry]:
     )
     adapter = OpenAIAdapter(made.calls)
     adapter.install()
-    yield made
-    adapter.uninstall()
-    made.runtime.shutdown()
+    try:
+        yield made
+    finally:
+        adapter.uninstall()
+        made.runtime.shutdown()
 
 
 def test_a_row_says_who_asked_what_for_how_much_and_how_it_went(client: openai.OpenAI, settings: Settings) -> None:

@@ -26,7 +26,7 @@ NANO = 1_000_000_000
 ENTRIES = list(entries(42, 4000))
 SINCE, UNTIL = BEGIN // NANO, BEGIN // NANO + DAYS * 86_400
 WHOLE = Window.of(SINCE, UNTIL)
-QUESTIONS = settings(max_examples=60, deadline=None)
+QUESTIONS = settings(max_examples=60)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

@@ -26,8 +26,10 @@ COST = 100 * 150 + 20 * 600
 @contextmanager
 def budgeted(budgets: str) -> Iterator[Telemetry]:
     made = telemetry(Settings(budgets=budgets, store="memory:"))
-    yield made
-    made.runtime.shutdown()
+    try:
+        yield made
+    finally:
+        made.runtime.shutdown()
 
 
 def call(made: Telemetry, tenant: str = "acme", kind: SpanKind = SpanKind.CLIENT) -> None:

@@ -261,7 +261,7 @@ def test_what_cannot_be_asked_is_named(client: TestClient, asked: dict[str, str]
 
 
 def test_percentiles_by_day_are_told_of_a_month_at_most(client: TestClient) -> None:
-    asked = {"time_window_minutes": 40 * 1440, "group_by": "day"}
+    asked = {"time_window_minutes": str(40 * 1440), "group_by": "day"}
     assert "31 days" in problem(client.get("/api/metrics/performance", params=asked), 422)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,6 +15,7 @@ from opentelemetry import baggage, trace
 from opentelemetry.sdk.trace import ReadableSpan
 from tests.support.telemetry import Telemetry
 from tests.support.tracing import Called, call
+from tests.support.waiting import until
 
 from spanledger_instrumentation.celery import CeleryAdapter
 
@@ -80,9 +80,7 @@ def adapter(telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
 
 def _settle(telemetry: Telemetry) -> None:
     """A result is there before its task is over: wait until no span is open."""
-    deadline = time.monotonic() + 10
-    while len(telemetry.runtime.lineage) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    assert until(lambda: not len(telemetry.runtime.lineage))
 
 
 @pytest.fixture

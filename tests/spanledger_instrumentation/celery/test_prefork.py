@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from celery import Celery  # type: ignore[import-untyped]
 from tests.support.tracing import Called, call
+from tests.support.waiting import until
 
 from spanledger.block import run
 from spanledger.semconv import names
@@ -55,13 +55,10 @@ def _sender(folder: Path) -> Celery:
 
 def _lines(file: Path, number: int) -> list[dict[str, Any]]:
     """The lines of a file, as soon as there are as many as expected."""
-    deadline = time.monotonic() + 60
-    lines: list[str] = []
-    while len(lines) < number and time.monotonic() < deadline:
-        time.sleep(0.05)
-        lines = file.read_text().splitlines() if file.exists() else []
-    log = (file.parent / "log").read_text()
-    assert len(lines) == number, log
+    came = until(lambda: file.exists() and len(file.read_text().splitlines()) >= number)
+    assert came, (file.parent / "log").read_text()
+    lines = file.read_text().splitlines()
+    assert len(lines) == number
     return [json.loads(line) for line in lines]
 
 

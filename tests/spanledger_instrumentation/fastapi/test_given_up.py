@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -17,8 +16,8 @@ from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from openai.types.chat import ChatCompletionChunk
 from tests.support.telemetry import Telemetry
+from tests.support.waiting import until
 
-from provider import Provider
 from spanledger.semconv import names
 
 ASKED: dict[str, Any] = {
@@ -33,8 +32,7 @@ def _served(app: FastAPI) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical"))
     thread = threading.Thread(target=server.run)
     thread.start()
-    while not server.started:
-        time.sleep(0.01)
+    assert until(lambda: server.started)
     host, port = server.servers[0].sockets[0].getsockname()[:2]
     yield f"http://{host}:{port}"
     server.should_exit = True
@@ -43,43 +41,41 @@ def _served(app: FastAPI) -> Iterator[str]:
 
 def _let_go(telemetry: Telemetry) -> None:
     """Nobody closes a sync body that is left half-way, and a cycle holds it: the garbage collector does."""
-    deadline = time.monotonic() + 10
-    while len(telemetry.runtime.lineage) and time.monotonic() < deadline:
-        gc.collect()
-        time.sleep(0.02)
+    assert until(lambda: gc.collect() >= 0 and not len(telemetry.runtime.lineage))
 
 
 def _text(chunk: ChatCompletionChunk) -> bytes:
     return (chunk.choices[0].delta.content or "").encode()
 
 
-def _sync(provider: Provider, key: str) -> StreamingResponse:
+def _sync(client: openai.OpenAI, held: list[object]) -> StreamingResponse:
     def body() -> Iterator[bytes]:
-        client = openai.OpenAI(base_url=provider.base_url, api_key=key, max_retries=0)
         for chunk in client.chat.completions.create(**ASKED):
             yield _text(chunk)
 
     return StreamingResponse(body())
 
 
-def _async(provider: Provider, key: str) -> StreamingResponse:
+def _async(client: openai.OpenAI, held: list[object]) -> StreamingResponse:
     async def body() -> AsyncIterator[bytes]:
-        client = openai.AsyncOpenAI(base_url=provider.base_url, api_key=key, max_retries=0)
-        async for chunk in await client.chat.completions.create(**ASKED):
-            yield _text(chunk)
+        async with openai.AsyncOpenAI(base_url=client.base_url, api_key=client.api_key, max_retries=0) as later:
+            held.append(later)
+            async for chunk in await later.chat.completions.create(**ASKED):
+                yield _text(chunk)
 
     return StreamingResponse(body())
 
 
 @pytest.mark.parametrize("answer", [_sync, _async])
 def test_a_call_whose_reader_went_away_is_estimated_and_paid_by_the_tenant_of_the_request(
-    instrument: Any, app: FastAPI, metered: Telemetry, provider: Provider, key: str, answer: Callable[..., Any]
+    instrument: Any, app: FastAPI, metered: Telemetry, client: openai.OpenAI, answer: Callable[..., Any]
 ) -> None:
     instrument("headers")
+    held: list[object] = []  # the collector must not find the sockets of a client before it finds the client
 
     @app.get("/")
     async def endpoint() -> StreamingResponse:
-        response: StreamingResponse = answer(provider, key)
+        response: StreamingResponse = answer(client, held)
         return response
 
     with _served(app) as url, httpx.stream("GET", url, headers={"x-tenant-id": "acme"}) as response:

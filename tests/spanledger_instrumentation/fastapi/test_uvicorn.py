@@ -18,6 +18,7 @@ from fastapi.responses import StreamingResponse
 from opentelemetry import trace
 from tests.support.telemetry import Telemetry
 from tests.support.tracing import Called, call
+from tests.support.waiting import until
 
 from spanledger.block import stage
 
@@ -70,8 +71,7 @@ def address(instrument: Any, found: list[tuple[str, Called]]) -> Iterator[str]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
-    while not server.started:
-        time.sleep(0.01)
+    assert until(lambda: server.started)
     host, port = server.servers[0].sockets[0].getsockname()[:2]
     yield f"{host}:{port}"
     server.should_exit = True
@@ -90,13 +90,14 @@ async def _drive(address: str) -> None:
         await asyncio.gather(*asked, *[talk(f"w{n}") for n in range(5)])
         async with client.stream("GET", "/stream/gone") as response:  # a client that goes away in the middle
             await anext(response.aiter_raw())
-        await asyncio.sleep(0.1)
 
 
 def test_each_request_of_many_side_by_side_is_its_own_run_and_trace(
     address: str, found: list[tuple[str, Called]], telemetry: Telemetry, caplog: pytest.LogCaptureFixture
 ) -> None:
     asyncio.run(_drive(address))
+    assert until(lambda: sum(key != "gone" for key, _ in found) == 60)  # background tasks come after the answers
+    assert until(lambda: not len(telemetry.runtime.lineage))
     made = {key: [c for k, c in found if k == key] for key in {key for key, _ in found}}
     assert {key: len(calls) for key, calls in made.items() if key != "gone"} == {
         **{f"s{n}": 4 for n in range(10)},
@@ -121,9 +122,7 @@ def test_a_pipelined_request_is_not_paid_by_the_one_before_it(
     asked += b"GET /stream/second HTTP/1.1\r\nHost: x\r\n\r\n"
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(asked)
-        deadline = time.monotonic() + 10
-        while len(found) < 8 and time.monotonic() < deadline:
-            time.sleep(0.01)
+        assert until(lambda: len(found) == 8)
     first, second = ([c for key, c in found if key == name] for name in ("first", "second"))
     assert {c.scope.tenant for c in first} == {"acme"}
     assert {c.scope.tenant for c in second} == {None}

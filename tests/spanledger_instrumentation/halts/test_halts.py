@@ -26,6 +26,7 @@ from litellm.exceptions import NotFoundError
 from tests.spanledger_instrumentation.halts.graphs import empty
 from tests.spanledger_instrumentation.langchain.structure import collected
 from tests.support.halting import ASK, MODEL, budgeted
+from tests.support.waiting import until
 
 import spanledger
 from provider import Provider
@@ -171,13 +172,14 @@ def test_a_provider_that_times_out_is_asked_as_often_as_worst_cases_fit(
     provider: Provider, key: str, http: httpx2.Client, file: Path
 ) -> None:
     """Nobody knows whether an attempt that timed out is billed, so each is charged its hold."""
-    client = openai.OpenAI(base_url=provider.base_url, api_key=key, max_retries=5, http_client=http, timeout=0.05)
+    client = openai.OpenAI(base_url=provider.base_url, api_key=key, max_retries=5, http_client=http, timeout=0.5)
     with budgeted("run=0.000200USD", file) as one, spanledger.run("r-1"):
         with pytest.raises(spanledger.BudgetExceeded):
             client.chat.completions.create(
                 model=MODEL, messages=[{"role": "user", "content": "<<fault=timeout>> Go on."}], max_tokens=100
             )
         assert one.halted("r-1")
+    assert until(lambda: provider.bill(key)["hits"] >= 2)
     assert provider.bill(key)["hits"] == 2
 
 

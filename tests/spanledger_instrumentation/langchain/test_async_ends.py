@@ -154,8 +154,13 @@ class Seeks(BaseRetriever):
 
 def test_a_timeout_is_a_cancellation(traced: Traced) -> None:
     async def run() -> None:
-        async with asyncio.timeout(0.01):
-            await WAIT.ainvoke("x")
+        async with asyncio.timeout(None) as limit:
+
+            async def late(_: Any) -> None:
+                limit.reschedule(0)
+                await _forever()
+
+            await RunnableLambda(late, name="wait").ainvoke("x")
 
     with pytest.raises(TimeoutError):
         asyncio.run(run())

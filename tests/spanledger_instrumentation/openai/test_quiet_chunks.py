@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.spanledger.test_stream import Call
 
@@ -54,7 +54,6 @@ def reading(*, asked: bool = True) -> tuple[Call, Counting, EventTap]:
 texts = st.text(max_size=12) | st.sampled_from(['"}', '\\"', '"name":"x"', "\\", '"},"logprobs":null'])
 
 
-@settings(deadline=None)
 @given(st.lists(texts, max_size=8), st.booleans(), st.booleans())
 def test_every_text_passes_as_it_would_without_us(words: list[str], compact: bool, padded: bool) -> None:
     call, _, tap = reading()

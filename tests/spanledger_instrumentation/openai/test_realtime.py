@@ -29,8 +29,10 @@ def server() -> Iterator[Sockets]:
 
 
 @pytest.fixture
-def client(server: Sockets) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"http://{server.url}", websocket_base_url=f"ws://{server.url}", api_key="sk-test")
+def client(server: Sockets) -> Iterator[openai.OpenAI]:
+    url = server.url
+    with openai.OpenAI(base_url=f"http://{url}", websocket_base_url=f"ws://{url}", api_key="sk-test") as made:
+        yield made
 
 
 def until(connection: Any, kind: str) -> Any:

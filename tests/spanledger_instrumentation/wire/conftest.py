@@ -30,13 +30,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Says:
-    """An answer in pieces, `gap` seconds apart; `hangs` leaves it without an end, `breaks` cuts it off there."""
+    """An answer in pieces, the first before `gate` opens; `hangs` leaves it without an end, `breaks` cuts it off."""
 
     pieces: Sequence[bytes]
     content_type: str = "application/json"
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
-    gap: float = 0.0
+    gate: threading.Event | None = None
     hangs: bool = False
     breaks: bool = False
 
@@ -67,7 +67,8 @@ class Server:
 async def _sent(says: Says) -> AsyncIterator[bytes]:
     for piece in says.pieces:
         yield piece
-        await asyncio.sleep(says.gap)
+        if says.gate is not None:
+            await asyncio.to_thread(says.gate.wait, 30)
     if says.hangs:
         await asyncio.sleep(30)
     if says.breaks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -157,7 +158,7 @@ def test_a_task_that_is_cancelled_while_it_waits_for_an_answer_is_charged(
 
     async def run() -> None:
         task = asyncio.create_task(ask())
-        await asyncio.to_thread(server.arrived.wait, 5)
+        await asyncio.to_thread(server.arrived.wait, 30)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -169,7 +170,8 @@ def test_a_task_that_is_cancelled_while_it_waits_for_an_answer_is_charged(
 
 
 def test_a_reader_that_stops_waiting_for_a_moment_may_read_on(wired: Telemetry, server: Server) -> None:
-    server.answer = lambda _: Says(chat_events(asked=True, words=()), "text/event-stream", gap=0.1)
+    gate = threading.Event()
+    server.answer = lambda _: Says(chat_events(asked=True, words=()), "text/event-stream", gate=gate)
 
     async def run() -> bytes:
         async with (
@@ -182,6 +184,7 @@ def test_a_reader_that_stops_waiting_for_a_moment_may_read_on(wired: Telemetry, 
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
+            gate.set()
             return await response.content.read()
 
     assert b"[DONE]" in asyncio.run(run())

@@ -33,5 +33,5 @@ def readyz(service: Parts) -> Alive:
         found = version(connection)
     if found != HEAD:
         raise Problem(503, f"The ledger's tables are of version {found}, not {HEAD}; run: spanledger ledger migrate")
-    service.books.store.now()
+    service.books.reach()
     return Alive()
