@@ -236,6 +236,18 @@ class StoreMachine(RuleBasedStateMachine):
         self.model.raise_limit(counter, limit)
         self.limits[counter] = max(self.limits[counter], limit)
 
+    @rule(part=st.integers(0, 2), limit=st.integers(0, 40) | st.none())
+    def limit_of_a_rolling_window(self, part: int, limit: int | None) -> None:
+        """What an operator says of it stands with the part that is the newest; also of one that is older by now."""
+        claim = rolling(self.clock.now)
+        counter = (claim.counter, *claim.also)[part]
+        if limit is None:
+            self.store.reset(counter, reason="enough", who="tester")
+            self.model.reset(counter)
+        else:
+            self.store.raise_limit(counter, limit, reason="more", who="tester")
+            self.model.raise_limit(counter, limit)
+
     @rule(counter=st.sampled_from(sorted(LIMITED)))
     def reset(self, counter: Counter) -> None:
         self.store.reset(counter, reason="enough", who="tester")

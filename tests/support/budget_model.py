@@ -164,7 +164,8 @@ class Model:
 
     def _denied(self, index: int, claim: Claim) -> Denied | None:
         kept = self.counters.get(claim.counter, ModelCounter())
-        limit = claim.limit if kept.limit is None else kept.limit
+        parts = [self.counters.get(counter, ModelCounter()) for counter in (claim.counter, *claim.also)]
+        limit = next((part.limit for part in parts if part.limit is not None), claim.limit)
         if claim.limit is None or limit is None:
             return None
         committed = sum(self.committed(counter) for counter in (claim.counter, *claim.also))

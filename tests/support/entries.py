@@ -59,7 +59,9 @@ def _entry(dice: random.Random, number: int) -> Entry:
         attempts=dice.choice((1, 1, 1, 2)),
         cache=dice.choice((None, None, "hit", "miss")),
         hold=f"hold-{number}",
-        charges=(Charge("run/run", run, run, number), Charge("global/total", "", "total", 1)) if priced else (),
+        charges=(Charge("run/run", run, run, "USD", number), Charge("global/total", "", "total", "USD", 1))
+        if priced
+        else (),
     )
 
 

@@ -51,5 +51,6 @@ def refusal(found: Guard, bound: Bound = BOUND, asked: Asked = ASKED) -> Refusal
 
 def figures(found: Guard, budget: str = "global/total", value: str = "", window: str = "total") -> tuple[int, int]:
     assert found.store is not None
-    one = found.store.figure(Counter(budget, value, window))
+    unit = next(one.unit for one in found.register.budgets if one.name == budget)
+    one = found.store.figure(Counter(budget, value, window, unit))
     return one.committed, one.held

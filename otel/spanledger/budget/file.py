@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from spanledger.budget import inline
 from spanledger.budget.model import BAGGAGE, DIMENSIONS, Action, Budget, Uncapped, Unit
 from spanledger.budget.window import Kind, Window
 from spanledger.errors import ConfigError
+from spanledger.pricing.document import Document, Malformed
 
 #: A share of the limit, as a warning may be given.
 _PERCENT = "%"
@@ -153,20 +153,19 @@ def load(path: str) -> tuple[Budget, ...]:
     """The budgets of a file.
 
     Raises:
-        ConfigError: naming the file, the place in it, and what would be right.
+        ConfigError: naming the file, the line and the place in it, and what would be right.
     """
     try:
-        found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        document = Document(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: is no YAML ({' '.join(str(error).split())})") from None
+        reason = getattr(error, "strerror", None) or "it is no UTF-8"
+        raise ConfigError(
+            f"{path}: cannot be read ({reason}); SPANLEDGER_BUDGETS names a YAML file, or says it all, such as run=5USD"
+        ) from None
+    except Malformed as error:
+        raise ConfigError(f"{path}: {error}") from None
     try:
-        return tuple(row.budget() for row in File.model_validate(found).budgets)
+        return tuple(row.budget() for row in File.model_validate(document.value).budgets)
     except ValidationError as error:
-        raise ConfigError("; ".join(f"{path}: {_told(one)}" for one in error.errors())) from None
-
-
-def _told(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"]) or "the file"
-    return f"{place}: {error['msg'].removeprefix('Value error, ')}"
+        problems = (document.at(one["loc"], one["msg"].removeprefix("Value error, ")) for one in error.errors())
+        raise ConfigError("; ".join(f"{path}: {problem}" for problem in problems)) from None

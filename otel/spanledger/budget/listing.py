@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from spanledger.budget.model import Budget, Unit, shown
 from spanledger.budget.register import counters
-from spanledger.budget.store import Counter, Figures, Store
+from spanledger.budget.store import Counter, Figures, Store, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,8 @@ class Row:
     """A budget as it stands for one scope value, in the window that holds now. Amounts are whole numbers of `unit`.
 
     `limit` None: it only counts. `projected` is what will have been spent at the end of the window at the rate so far;
-    None where the window has no end or has hardly begun.
+    None where the window has no end or has hardly begun. `counters` are those it adds up: the one that is charged now,
+    then the older parts of a rolling window; `raised` are those of them that have a limit of their own.
     """
 
     name: str
@@ -27,6 +28,8 @@ class Row:
     held: int
     refused: int
     halted: bool
+    counters: tuple[Counter, ...]
+    raised: tuple[Counter, ...] = ()
     projected: int | None = None
 
     @property
@@ -41,17 +44,19 @@ class Row:
             "scope_value": self.scope_value,
             "window": self.window,
             "unit": self.unit,
-            "limit": self._shown(self.limit),
-            "spent": self._shown(self.spent),
-            "held": self._shown(self.held),
-            "remaining": self._shown(self.remaining),
+            "limit": exact(self.unit, self.limit),
+            "spent": exact(self.unit, self.spent),
+            "held": exact(self.unit, self.held),
+            "remaining": exact(self.unit, self.remaining),
             "refused": self.refused,
             "halted": self.halted,
-            "projected": self._shown(self.projected),
+            "projected": exact(self.unit, self.projected),
         }
 
-    def _shown(self, value: int | None) -> str | int | None:
-        return value if value is None or self.unit != "USD" else shown(self.unit, value)
+
+def exact(unit: Unit, value: int | None) -> str | int | None:
+    """An amount for JSON: money as a decimal string in USD, tokens and calls as whole numbers."""
+    return value if value is None or unit != "USD" else shown(unit, value)
 
 
 #: A projection wants this share of its window to have passed.
@@ -66,7 +71,7 @@ def rows(budgets: Sequence[Budget], store: Store) -> list[Row]:
 
 
 def _of(budget: Budget, found: dict[Counter, Figures], now: float) -> Iterable[Row]:
-    mine = [counter for counter in found if counter.budget == budget.name]
+    mine = [counter for counter in found if (counter.budget, counter.unit) == (budget.name, budget.unit)]
     if budget.window.kind == "run":
         places = sorted({(counter.value, counter.window) for counter in mine})
     else:
@@ -78,20 +83,21 @@ def _of(budget: Budget, found: dict[Counter, Figures], now: float) -> Iterable[R
 
 
 def _row(budget: Budget, of: tuple[Counter, ...], found: dict[Counter, Figures], now: float) -> Row:
-    figures = [found.get(counter, Figures()) for counter in of]
-    raised = figures[0].limit
-    spent = sum(one.committed for one in figures)
+    parts = [found.get(counter, Figures()) for counter in of]
+    figures = together(parts)
     return Row(
         name=budget.name,
         scope_value=of[0].value,
         window=of[0].window,
         unit=budget.unit,
-        limit=budget.limit if raised is None else raised,
-        spent=spent,
-        held=sum(one.held for one in figures),
-        refused=sum(one.refused for one in figures),
-        halted=figures[0].halted,
-        projected=_projected(budget, spent, now),
+        limit=budget.limit if figures.limit is None else figures.limit,
+        spent=figures.committed,
+        held=figures.held,
+        refused=figures.refused,
+        halted=figures.halted,
+        counters=of,
+        raised=tuple(counter for counter, part in zip(of, parts, strict=True) if part.limit is not None),
+        projected=_projected(budget, figures.committed, now),
     )
 
 

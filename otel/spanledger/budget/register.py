@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from spanledger.budget.model import BAGGAGE, Budget, Subject
-from spanledger.budget.store import Claim, Counter, Figures, Store
+from spanledger.budget.store import Claim, Counter, Figures, Store, together
 
 #: How many subjects are kept; then all are looked up anew.
 KEPT = 4_096
@@ -39,13 +39,7 @@ class Place:
         Raises:
             StoreError: the store cannot be read.
         """
-        own = store.figure(self.counter)
-        others = [store.figure(counter) for counter in self.also]
-        return replace(
-            own,
-            committed=own.committed + sum(one.committed for one in others),
-            held=own.held + sum(one.held for one in others),
-        )
+        return together([store.figure(counter) for counter in (self.counter, *self.also)])
 
     def limit(self, found: Figures) -> int | None:
         """The limit that holds: the one raised in the store, else the configured one; None where there is none."""
@@ -64,7 +58,7 @@ class Place:
 
 def counters(budget: Budget, value: str, run: str, now: float) -> tuple[Counter, ...]:
     """The counter of a scope value at a moment, then the others that count towards the same limit."""
-    return tuple(Counter(budget.name, value, window) for window in budget.window.ids(now, run))
+    return tuple(Counter(budget.name, value, window, budget.unit) for window in budget.window.ids(now, run))
 
 
 class Register:

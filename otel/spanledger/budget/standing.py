@@ -30,19 +30,20 @@ def denials(claims: Sequence[Claim], own: Sequence[Standing], others: Mapping[Co
     found = []
     for index, claim in enumerate(claims):
         standing = own[index]
-        committed, held = standing.committed, standing.held
+        committed, held, raised = standing.committed, standing.held, standing.limit
         if claim.also:
-            committed, held = _with_others(claim, standing, others)
-        denied = judged(index, claim, committed, held, standing.limit, standing.halted)
+            committed, held, raised = _with_others(claim, standing, others)
+        denied = judged(index, claim, committed, held, raised, standing.halted)
         if denied is not None:
             found.append(denied)
     return found
 
 
-def _with_others(claim: Claim, own: Standing, others: Mapping[Counter, Standing]) -> tuple[int, int]:
-    """What is committed and held of a counter and of those that count with it."""
+def _with_others(claim: Claim, own: Standing, others: Mapping[Counter, Standing]) -> tuple[int, int, int | None]:
+    """What is committed, held and raised of a counter and of those that count with it."""
     parts = [own, *(others[counter] for counter in claim.also if counter in others)]
-    return sum(part.committed for part in parts), sum(part.held for part in parts)
+    raised = next((part.limit for part in parts if part.limit is not None), None)
+    return sum(part.committed for part in parts), sum(part.held for part in parts), raised
 
 
 def crossed(

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, cast, runtime_checkable
 
+from spanledger.budget.model import Unit
 from spanledger.budget.notes import Notes
 
 Kind = Literal["exhausted", "too_large", "in_flight", "insufficient"]
@@ -19,7 +20,7 @@ HoldState = Literal["open", "settled", "released", "expired"]
 
 #: How little hope a refusal leaves, the most hopeful first. Of several refusals the least hopeful is told.
 SEVERITY: tuple[Kind, ...] = ("in_flight", "insufficient", "too_large", "exhausted")
-_SEPARATOR = "\x1f"
+_SEPARATOR, _UNIT = "\x1f", "\x1e"
 
 
 class StoreError(Exception):
@@ -27,23 +28,29 @@ class StoreError(Exception):
 
 
 class Counter(NamedTuple):
-    """Which figure: a budget, the value of its scope (`acme` of `tenant`; empty for `global`), and the window."""
+    """Which figure: a budget, the value of its scope (`acme` of `tenant`; empty for `global`), and the window.
+
+    And what it counts: where a budget counts something else from now on, it does not go on from nano-USD.
+    """
 
     budget: str
     value: str
     window: str
+    unit: Unit = "USD"
 
     @property
     def key(self) -> str:
         """As one string; `Counter.of` reads it back."""
-        return _SEPARATOR.join(self)
+        unit = "" if self.unit == "USD" else f"{_UNIT}{self.unit}"
+        return f"{self.budget}{_SEPARATOR}{self.value}{_SEPARATOR}{self.window}{unit}"
 
     @classmethod
     def of(cls, key: str) -> Counter:
         """The counter of a key."""
         budget, rest = key.split(_SEPARATOR, 1)
         value, window = rest.rsplit(_SEPARATOR, 1)
-        return cls(budget, value, window)
+        window, _, unit = window.partition(_UNIT)
+        return cls(budget, value, window, cast(Unit, unit or "USD"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,8 @@ class Claim:
     """What one attempt asks of one counter.
 
     `limit` is the configured hard limit, None where the budget only counts; a limit raised in the store wins over it.
-    `also` are further counters whose figures count towards the limit: the other sub-windows of a rolling window.
+    `also` are further counters whose figures count towards the limit: the other sub-windows of a rolling window, the
+    newest first. A limit raised in one of them holds for as long as that one counts; of several the newest.
     `warns` are the amounts at which a warning is due. `sticky`: a refusal that waiting cannot cure halts the counter.
     `counted`: a refusal counts in `refused`; not so where a process asks on its own account, for calls to come.
     """
@@ -74,6 +82,17 @@ class Figures:
     limit: int | None = None
     halted: bool = False
     refused: int = 0
+
+
+def together(parts: Sequence[Figures]) -> Figures:
+    """A counter, and behind it those of `also`, as they stand towards the limit."""
+    return Figures(
+        committed=sum(part.committed for part in parts),
+        held=sum(part.held for part in parts),
+        limit=next((part.limit for part in parts if part.limit is not None), None),
+        halted=parts[0].halted,
+        refused=sum(part.refused for part in parts),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +215,7 @@ class Store(Protocol):
         """The open and the expired holds."""
 
     def raise_limit(self, counter: Counter, limit: int, *, reason: str, who: str) -> None:
-        """Let this limit win over the configured one, and end a halt."""
+        """Let this limit win over the configured one while the counter counts, and end a halt."""
 
     def reset(self, counter: Counter, *, reason: str, who: str) -> None:
         """Let the configured limit hold again, and end a halt. What was spent stays spent."""

@@ -7,15 +7,15 @@ import getpass
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from spanledger import config
 from spanledger.budget import inline, opening, reading
 from spanledger.budget.described import described
-from spanledger.budget.listing import Row, rows
-from spanledger.budget.model import Budget, Unit, amount, shown
-from spanledger.budget.store import Counter, Store, StoreError
+from spanledger.budget.listing import Row, exact, rows
+from spanledger.budget.model import Budget, Unit, shown
+from spanledger.budget.store import Entry, Store, StoreError
 from spanledger.cli.table import table
 from spanledger.errors import ConfigError
 
@@ -124,31 +124,25 @@ def _one(given: argparse.Namespace) -> tuple[Store, Row]:
     return store, hits[0]
 
 
-def _counter(row: Row) -> Counter:
-    return Counter(row.name, row.scope_value, row.window)
-
-
 def _show(given: argparse.Namespace) -> int:
     budgets, store = _opened()
     found = _matching(given.name, _rows(budgets, store))
-    mine = {_counter(row) for row in found}
+    mine = {counter for row in found for counter in row.counters}
     history = [entry for entry in store.audit() if entry.counter in mine]
     if given.format == "json":
-        told = [
-            {"at": _time(e.at), "action": e.action, "amount": e.amount, "reason": e.reason, "who": e.who}
-            for e in history
-        ]
+        told = [_change(entry) for entry in history]
         print(json.dumps({"budgets": [row.as_json() for row in found], "history": told}, indent=2))
         return 0
     _print(found, "table")
     for entry in history:
-        value = "" if entry.amount is None else f" {_amount(_unit(found, entry.counter), entry.amount)}"
+        value = "" if entry.amount is None else f" {_amount(entry.counter.unit, entry.amount)}"
         print(f"{_time(entry.at)}  {entry.action}{value}  {entry.who}  {entry.reason}".rstrip())
     return 0
 
 
-def _unit(found: Sequence[Row], counter: Counter) -> Unit:
-    return next(row.unit for row in found if _counter(row) == counter)
+def _change(entry: Entry) -> dict[str, object]:
+    amount = exact(entry.counter.unit, entry.amount)
+    return {"at": _time(entry.at), "action": entry.action, "amount": amount, "reason": entry.reason, "who": entry.who}
 
 
 def _time(at: float) -> str:
@@ -156,15 +150,14 @@ def _time(at: float) -> str:
 
 
 def _holds(given: argparse.Namespace) -> int:
-    budgets, store = _opened()
-    units = {budget.name: budget.unit for budget in budgets}
+    _, store = _opened()
     told = [
         {
             "id": hold.id,
             "budget": counter.budget,
             "scope_value": counter.value,
             "window": counter.window,
-            "amount": shown(units.get(counter.budget, "USD"), held),
+            "amount": shown(counter.unit, held),
             "state": hold.state,
             "expires": _time(hold.expires),
             "owner": hold.owner,
@@ -194,14 +187,11 @@ def _check(given: argparse.Namespace) -> int:
 def _signed(text: str, unit: Unit) -> int:
     """An amount with or without its unit; it may be negative."""
     sign = -1 if text.startswith("-") else 1
-    bare = text.lstrip("+-")
-    try:
-        return sign * amount(unit, Decimal(bare))
-    except InvalidOperation:
-        found, value = inline.limit(bare)
-        if found != unit:
-            raise ConfigError(f"{text!r} is in {found}, the budget counts {unit}") from None
-        return sign * value
+    bare = text.removeprefix("+").removeprefix("-")
+    found, value = inline.limit(bare if bare[-1:].isalpha() else f"{bare}{unit}")
+    if found != unit:
+        raise ConfigError(f"{text!r} is in {found}, the budget counts {unit}")
+    return sign * value
 
 
 def _raise(given: argparse.Namespace) -> int:
@@ -209,19 +199,20 @@ def _raise(given: argparse.Namespace) -> int:
     limit = _signed(given.to, row.unit)
     if limit < 0:
         raise ConfigError(f"--to {given.to}: a limit cannot be below 0")
-    store.raise_limit(_counter(row), limit, reason=given.reason, who=_who())
+    store.raise_limit(row.counters[0], limit, reason=given.reason, who=_who())
     return _done(store, row)
 
 
 def _reset(given: argparse.Namespace) -> int:
     store, row = _one(given)
-    store.reset(_counter(row), reason=given.reason, who=_who())
+    for counter in row.raised or row.counters[:1]:
+        store.reset(counter, reason=given.reason, who=_who())
     return _done(store, row)
 
 
 def _adjust(given: argparse.Namespace) -> int:
     store, row = _one(given)
-    store.adjust(_counter(row), _signed(given.by, row.unit), reason=given.reason, who=_who())
+    store.adjust(row.counters[0], _signed(given.by, row.unit), reason=given.reason, who=_who())
     return _done(store, row)
 
 
@@ -234,5 +225,5 @@ def _who() -> str:
 
 def _done(store: Store, row: Row) -> int:
     budgets, _ = _opened()
-    _print([one for one in rows(budgets, store) if _counter(one) == _counter(row)], "table")
+    _print([one for one in rows(budgets, store) if not set(one.counters).isdisjoint(row.counters)], "table")
     return 0

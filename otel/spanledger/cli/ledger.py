@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from spanledger import config
 from spanledger.errors import ConfigError
 from spanledger.ledger import opening
+from spanledger.ledger.outbox import stranded
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -47,21 +48,39 @@ def engine(*, existing: bool = True) -> Engine:
     Raises:
         ConfigError: none is kept, or it cannot be used.
     """
-    settings = config.strict()
-    url = opening.url_of(settings, budgeted=True)
+    url = opening.url_of(config.strict(), budgeted=True)
     if url is None:
         raise ConfigError("no ledger is kept with this store: set SPANLEDGER_DATABASE_URL")
-    if existing and (file := opening.file_of(url)) is not None and not file.exists():
-        raise ConfigError(f"SPANLEDGER_DATABASE_URL: there is no ledger at {file} yet")
+    if not existing:
+        return _engine(url)
+    if (made := recovered(url)) is None:
+        raise ConfigError(f"SPANLEDGER_DATABASE_URL: there is no ledger at {opening.file_of(url)} yet")
+    return made
+
+
+def recovered(url: str) -> Engine | None:
+    """The ledger at a URL, with what dead processes left for it; None where there is none yet.
+
+    A program that was over before its ledger was made has left its calls in the outbox: they make it now.
+
+    Raises:
+        ConfigError: there is one, and it cannot be used.
+    """
+    file = opening.file_of(url)
+    if file is not None and not file.exists() and not any(stranded(opening.outbox_of(url))):
+        return None
+    made = _engine(url)
+    with told():
+        opening.recorder_of(url, config.strict()).recover_now()
+    return made if file is None or file.exists() else None
+
+
+def _engine(url: str) -> Engine:
     try:
         from spanledger.ledger import database  # noqa: PLC0415  imports much
     except ImportError as error:
         raise ConfigError(f"a ledger needs more packages: pip install 'spanledger[ledger]' ({error})") from error
-    made = database.engine(url)
-    if existing:
-        with told():
-            opening.recorder_of(url, settings).recover_now()
-    return made
+    return database.engine(url)
 
 
 @contextmanager

@@ -8,10 +8,10 @@ import sys
 from typing import Any
 
 from spanledger import config
-from spanledger.budget import opening, reading
+from spanledger.budget import opening
 from spanledger.budget.model import shown
 from spanledger.budget.store import Gap, Store, StoreError
-from spanledger.cli.ledger import engine, told
+from spanledger.cli.ledger import recovered, told
 from spanledger.cli.table import table
 from spanledger.ledger import opening as opening_ledger
 
@@ -26,7 +26,6 @@ def add(commands: Any) -> None:
 def do(given: argparse.Namespace) -> int:
     """List every gap; returns 0 where the books agree, 1 on a gap, 2 where nobody can tell."""
     settings = config.strict()
-    units = {budget.name: budget.unit for budget in reading.read(settings)}
     try:
         store = opening.existing_store(settings.store)
         counted, gaps = len(store.figures()), list(store.gaps())
@@ -34,7 +33,7 @@ def do(given: argparse.Namespace) -> int:
     except StoreError as error:
         print(f"spanledger reconcile: the store cannot be read: {error}; see SPANLEDGER_STORE", file=sys.stderr)
         return 2
-    shown_gaps = [_told(gap, units.get(gap.counter.budget, "USD")) for gap in (*gaps, *more)]
+    shown_gaps = [_told(gap) for gap in (*gaps, *more)]
     if given.format == "json":
         print(json.dumps({"counters": counted, "books": books, "gaps": shown_gaps}, indent=2))
     elif shown_gaps:
@@ -51,22 +50,21 @@ def _with_ledger(store: Store) -> tuple[list[str], list[Gap]]:
         ConfigError: there is one, and it cannot be read.
     """
     url = opening_ledger.url_of(config.strict(), budgeted=True)
-    file = None if url is None else opening_ledger.file_of(url)
-    if url is None or (file is not None and not file.exists()):
+    made = None if url is None else recovered(url)
+    if made is None:
         return ["journal"], []
-    made = engine()
     from spanledger.ledger import reconciling  # noqa: PLC0415  imports much
 
     with told(), made.connect().execution_options(reads=True) as connection:
         return ["journal", "ledger"], list(reconciling.gaps(store, reconciling.charged(connection)))
 
 
-def _told(gap: Gap, unit: Any) -> dict[str, str]:
+def _told(gap: Gap) -> dict[str, str]:
     return {
         "budget": gap.counter.budget,
         "scope_value": gap.counter.value,
         "window": gap.counter.window,
         "figure": gap.figure,
-        "counted": shown(unit, gap.counted),
-        "journal": shown(unit, gap.journal),
+        "counted": shown(gap.counter.unit, gap.counted),
+        "journal": shown(gap.counter.unit, gap.journal),
     }

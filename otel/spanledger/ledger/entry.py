@@ -27,6 +27,7 @@ class Charge(NamedTuple):
     budget: str
     scope_value: str
     window: str
+    unit: str
     amount: int
 
 

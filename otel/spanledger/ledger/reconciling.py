@@ -18,9 +18,9 @@ from spanledger.ledger.schema import charges
 def charged(connection: Connection) -> dict[Counter, int]:
     """What the rows of the ledger were charged, by counter."""
     paid = charges.c
-    key = (paid.budget, paid.scope_value, paid.window)
+    key = (paid.budget, paid.scope_value, paid.window, paid.unit)
     rows = connection.execute(select(*key, func.sum(paid.amount)).group_by(*key))
-    return {Counter(budget, value, window): int(amount) for budget, value, window, amount in rows}
+    return {Counter(*counter): int(amount) for *counter, amount in rows}
 
 
 def gaps(store: Store, paid: dict[Counter, int]) -> Iterator[Gap]:

@@ -119,8 +119,9 @@ charges = Table(
     Column("budget", String, primary_key=True),
     Column("scope_value", String, primary_key=True),
     Column("window", String, primary_key=True),
+    Column("unit", String, primary_key=True),
     Column("amount", BigInteger, nullable=False),
-    Index("charges_by_counter", "budget", "scope_value", "window"),
+    Index("charges_by_counter", "budget", "scope_value", "window", "unit"),
 )
 
 #: A run as its calls tell of it.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
-from opentelemetry.environment_variables import OTEL_METRICS_EXPORTER, OTEL_TRACES_EXPORTER
+from opentelemetry.environment_variables import OTEL_LOGS_EXPORTER, OTEL_METRICS_EXPORTER, OTEL_TRACES_EXPORTER
 from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 from typing_extensions import override
 
@@ -43,6 +43,9 @@ def defaults() -> None:
     os.environ.setdefault(OTEL_TRACES_EXPORTER, "otlp")
     os.environ.setdefault(OTEL_METRICS_EXPORTER, "otlp")
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")
+    if os.environ.get(OTEL_LOGS_EXPORTER, "none") == "none":
+        # the logging instrumentor's handler would lead nowhere, and keep Python from writing warnings to standard error
+        os.environ.setdefault("OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION", "false")
 
 
 @contextmanager

@@ -40,8 +40,3 @@ class Books:
     def history(self, counters: set[Counter]) -> list[Entry]:
         """What was changed by hand, the latest first. Raises StoreError."""
         return [entry for entry in self.store.audit() if entry.counter in counters][::-1]
-
-
-def counter_of(row: Row) -> Counter:
-    """The counter that a row shows, the newest where it shows several."""
-    return Counter(row.name, row.scope_value, row.window)

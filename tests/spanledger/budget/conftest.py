@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from tests.support.budget_machine import Clock, Factory
+from tests.support.leasing import Host
 from tests.support.redis_server import RedisServer
+from tests.support.redis_spending import Start
 
 from spanledger.budget.lease import LeasedStore, Terms
 from spanledger.budget.memory import MemoryStore
@@ -81,3 +83,28 @@ def store(factory: Factory, clock: Clock) -> Iterator[Store]:
     made = factory(clock)
     yield made
     made.close()
+
+
+@pytest.fixture
+def host(tmp_path: Path, clock: Clock) -> Iterator[Host]:
+    """A host on which processes lease from one file."""
+    made = Host(tmp_path, clock)
+    yield made
+    for store in made.born:
+        store.close()
+    made.centre.close()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Servers of the test's own."""
+    running: list[RedisServer] = []
+
+    def started(*options: str) -> RedisServer:
+        running.append(RedisServer(tmp_path / f"redis-{len(running)}", *options))
+        running[-1].start()
+        return running[-1]
+
+    yield started
+    for one in running:
+        one.stop()

@@ -63,18 +63,20 @@ def test_a_file_says_everything_a_budget_can(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("budgets: [", "is no YAML"),
-        ("- 1", "the file: Input should be"),
-        ("budgets:\n  - {limit: 5}", "budgets.0.limit: Input should be a valid string"),
+        ("- 1", "line 1: Input should be"),
+        ("budgets:\n  - {limit: 5}", "line 2, budgets[0].limit: Input should be a valid string"),
         ("budgets:\n  - {limit: 5EUR}", "'5EUR' is no amount; write it such as 5USD"),
-        ("budgets:\n  - {limit: 5USD, widow: day}", "budgets.0.widow: Extra inputs are not permitted"),
+        ("budgets:\n  - {limit: 5USD, widow: day}", "line 2, budgets[0].widow: Extra inputs are not permitted"),
         ("budgets:\n  - {limit: 5USD, scope: planet}", "'planet' is no scope; take some of service"),
-        ("budgets:\n  - {limit: 5USD, window: year}", "budgets.0.window: Input should be 'run'"),
+        ("budgets:\n  - {limit: 5USD, window: year}", "line 2, budgets[0].window: Input should be 'run'"),
         ("budgets:\n  - {limit: 5USD, timezone: Mars/Olympus}", "'Mars/Olympus' is no time zone"),
         ("budgets:\n  - {limit: 5USD, action: downgrade}", "downgrade_to: <model> belong together"),
         ("budgets:\n  - {scope: run}", "neither limit nor warn is given"),
         ("budgets:\n  - {warn: 80%}", "'80%' is no share of a limit"),
         ("budgets:\n  - {limit: 5USD, warn: 10calls}", "warnings and limit are not all in USD"),
         ("budgets:\n  - {limit: 5USD}\n  - {limit: 6USD}", "two budgets are named global/total"),
+        ("budgets:\n  - limit: 5USD\n    limit: 500USD", "line 3, budgets[0].limit: is given twice; keep one"),
+        ("budgets:\n  - {limit: 5USD}\nbudgets: []", "line 3, budgets: is given twice; keep one"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_place(tmp_path: Path, text: str, told: str) -> None:
@@ -85,7 +87,7 @@ def test_what_cannot_be_read_is_named_with_its_place(tmp_path: Path, text: str, 
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none\.yaml: cannot be read"):
+    with pytest.raises(ConfigError, match=r"none\.yaml: cannot be read \(No such file.*; SPANLEDGER_BUDGETS names"):
         file.load(str(tmp_path / "none.yaml"))
 
 

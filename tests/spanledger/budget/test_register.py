@@ -2,7 +2,7 @@
 
 import pytest
 
-from spanledger.budget.model import Budget, Subject
+from spanledger.budget.model import Budget, Subject, Unit
 from spanledger.budget.register import Register
 from spanledger.budget.store import Counter
 from spanledger.budget.window import Window
@@ -18,6 +18,14 @@ def test_each_value_of_a_scope_has_a_counter_of_its_own() -> None:
         Counter("tenant/day", "acme", "1970-01-01"),
         Counter("tenant/day", "umbra", "1970-01-01"),
     ]
+
+
+def test_a_budget_that_counts_something_else_from_now_on_does_not_go_on_from_money() -> None:
+    units: list[Unit] = ["USD", "tokens", "calls"]
+    registers = [Register([Budget("d", Window("total"), 1, unit=unit)]) for unit in units]
+    counters = [register.places(Subject(Scope(run="r")), 0.0)[0].counter for register in registers]
+    assert len({counter.key for counter in counters}) == 3
+    assert [Counter.of(counter.key) for counter in counters] == counters
 
 
 def test_who_was_not_named_is_charged_as_unattributed() -> None:

@@ -92,3 +92,20 @@ def test_the_parts_of_a_rolling_window_count_together_and_warn_together(store: S
     assert store.settle("c", [at(2, 1)], [1]).crossed == ()
     assert store.reserve("d", [at(2, 3)], 60) == Denied(0, "insufficient", 10, 8, 0, 3)
     assert store.reserve("d", [at(3, 3)], 60) is None
+
+
+def test_a_limit_raised_in_a_rolling_window_holds_until_the_part_it_was_raised_in_has_left(store: Store) -> None:
+    parts = [Counter("rate", "", f"60s:{number}") for number in range(4)]
+
+    def at(number: int) -> Claim:
+        return Claim(parts[number], 15, 10, also=tuple(reversed(parts[max(0, number - 2) : number])))
+
+    store.raise_limit(parts[0], 20, reason="more", who="ann")
+    assert store.reserve("a", [at(1)], 60) is None
+    store.release("a")
+    store.raise_limit(parts[1], 14, reason="less", who="ann")
+    assert store.reserve("b", [at(2)], 60) == Denied(0, "too_large", 14, 0, 0, 15)
+    store.reset(parts[1], reason="as it was", who="ann")
+    assert store.reserve("c", [at(2)], 60) is None
+    store.release("c")
+    assert store.reserve("d", [at(3)], 60) == Denied(0, "too_large", 10, 0, 0, 15)

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -108,9 +109,26 @@ def test_a_limit_is_raised_by_the_id_of_a_run_and_set_back(
     assert told("budgets")[0]["limit"] == "5.000000000"
     history = told("budgets", "show", "r-1")["history"]
     assert [(entry["action"], entry["amount"], entry["reason"]) for entry in history] == [
-        ("raise", 8_000_000_000, "a customer waits"),
+        ("raise", "8.000000000", "a customer waits"),
         ("reset", None, ""),
     ]
+
+
+def test_a_limit_raised_in_a_rolling_window_stays_raised_as_the_window_moves_until_it_is_reset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Json, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved = SqliteStore(tmp_path / "books.sqlite", clock=lambda: time.time() - 120)
+    (budget,) = inline.parse("global/rolling_hour=1USD")
+    earlier = counters(budget, "", "", moved.now())[0]
+    moved.raise_limit(earlier, 9_000_000_000, reason="a busy hour", who="ann")
+    moved.close()
+    monkeypatch.setenv("SPANLEDGER_STORE", f"sqlite://{tmp_path}/books.sqlite")
+    monkeypatch.setenv("SPANLEDGER_BUDGETS", "global/rolling_hour=1USD")
+    assert told("budgets")[0]["limit"] == "9.000000000"
+    assert [entry["reason"] for entry in told("budgets", "show", "global/rolling_hour")["history"]] == ["a busy hour"]
+    assert main(["budgets", "reset", "global/rolling_hour"]) == 0
+    assert "$1.000000" in capsys.readouterr().out
+    assert told("budgets")[0]["limit"] == "1.000000000"
 
 
 def test_what_was_spent_is_corrected_with_a_reason(
@@ -147,6 +165,8 @@ def test_the_table_shows_money_as_people_read_it(store: SqliteStore, capsys: pyt
         (["raise", "r-1", "--to", "much"], "'much' is no amount"),
         (["raise", "r-1", "--to", "8tokens"], "is in tokens, the budget counts USD"),
         (["raise", "r-1", "--to", "-8"], "a limit cannot be below 0"),
+        (["raise", "r-1", "--to", "nan"], "'nan' is no amount"),
+        (["raise", "acme", "--to", "1.5"], "is no whole number of tokens"),
         (["check", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
     ],
 )

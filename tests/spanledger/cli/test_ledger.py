@@ -14,6 +14,7 @@ from spanledger.budget.sqlite import SqliteStore
 from spanledger.budget.store import Claim, Counter
 from spanledger.cli import main
 from spanledger.ledger import Charge, Entry, database, opening
+from spanledger.ledger.entry import Maker
 from spanledger.ledger.migrate import migrate
 from spanledger.ledger.writes import write
 from spanledger.usage import Usage
@@ -60,6 +61,19 @@ def call(id_: str, **facts: Any) -> Entry:
 
 def test_books_that_agree_with_the_ledger_are_said_to(url: str, told: Told) -> None:
     assert told("reconcile") == (0, "1 counters agree with their journal and the ledger\n")
+
+
+def test_calls_of_a_program_that_was_over_before_its_ledger_was_made_are_read_from_its_outbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Told
+) -> None:
+    url = f"sqlite://{tmp_path}/calls.sqlite"
+    monkeypatch.setenv("SPANLEDGER_DATABASE_URL", url)
+    assert told("ledger", "export", str(tmp_path / "calls.csv"))[0] == 2
+    outbox = opening.outbox_of(url)
+    outbox.mkdir()
+    (outbox / "7-left.jsonl").write_bytes(call("first").line(Maker("shop")))
+    assert told("ledger", "export", str(tmp_path / "calls.csv")) == (0, "1 calls written\n")
+    assert not list(outbox.iterdir())
 
 
 def test_a_gap_between_budget_and_ledger_is_named(url: str, told: Told) -> None:

@@ -32,4 +32,4 @@ def test_it_is_charged_as_it_was_held_unless_the_known_part_is_more(usage: Usage
     assert list(ticket.admit(Bound(size=100 - AROUND, output=10))) == []
     ticket.settle(usage, known, partial=True)
     assert store.figure(Counter("global/total", "", "total")).committed == charged
-    assert store.figure(Counter("tenant/total", "acme", "total")).committed == 25, "tokens are known"
+    assert store.figure(Counter("tenant/total", "acme", "total", "tokens")).committed == 25, "tokens are known"

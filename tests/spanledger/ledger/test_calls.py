@@ -84,7 +84,8 @@ def test_a_row_says_who_asked_what_for_how_much_and_how_it_went(client: openai.O
     assert (row["kind"], row["status"], row["attempts"], row["price_status"]) == ("call", "success", 1, "priced")
     [charge] = rows(settings, schema.charges)
     assert charge == {
-        "call": row["id"], "budget": "global/total", "scope_value": "", "window": "total", "amount": row["cost"]
+        "call": row["id"], "budget": "global/total", "scope_value": "", "window": "total", "unit": "USD",
+        "amount": row["cost"],
     }  # fmt: skip
 
 

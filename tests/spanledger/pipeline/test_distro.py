@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,3 +103,17 @@ def test_every_instrumentor_that_traceloop_brings_is_ours_to_switch_on_or_stand_
     assert {entry.name for module, entry in theirs.items() if module not in openllmetry.MODULES} <= OWNED
     for instrumentor in openllmetry.INSTRUMENTORS:
         assert theirs[instrumentor.module].value.endswith(f":{instrumentor.kind}")
+
+
+@pytest.mark.parametrize(("exporter", "handlers"), [({}, 0), ({"OTEL_LOGS_EXPORTER": "console"}, 1)])
+def test_warnings_of_an_app_without_logging_are_seen_unless_logs_are_exported(
+    exporter: dict[str, str], handlers: int
+) -> None:
+    app = "import logging; print(len(logging.getLogger().handlers)); logging.getLogger('app').warning('look out')"
+    tool = Path(sys.executable).with_name("opentelemetry-instrument")
+    environment = {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", **exporter}
+    ended = subprocess.run(
+        [tool, sys.executable, "-c", app], capture_output=True, text=True, timeout=60, check=True, env=environment
+    )
+    assert ended.stdout.startswith(f"{handlers}\n")
+    assert ("look out" in ended.stderr) == (handlers == 0)

@@ -43,7 +43,8 @@ def books(made: Telemetry, budget: str, value: str = "") -> Figures:
     guard = made.calls.guard
     assert guard is not None
     assert guard.store is not None
-    return guard.store.figure(Counter(budget, value, "total"))
+    unit = next(one.unit for one in guard.register.budgets if one.name == budget)
+    return guard.store.figure(Counter(budget, value, "total", unit))
 
 
 def test_a_call_of_another_library_is_charged_when_it_ends() -> None:

@@ -10,7 +10,7 @@ from collections import Counter as Sums
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from spanledger.budget.store import Claim, Counter, Denied, Figures, Store, judged, worst
+from spanledger.budget.store import Claim, Counter, Denied, Figures, Store, judged, together, worst
 
 #: Seconds that a refusal is repeated without asking again: a limit that is raised elsewhere is seen after so long.
 FRESH = 0.25
@@ -63,11 +63,7 @@ class Refusals:
         until = self._uptime() + FRESH
         found = {}
         for claim in claims:
-            own = centre.figure(claim.counter)
-            others = [centre.figure(counter) for counter in claim.also]
-            committed = own.committed + sum(one.committed for one in others)
-            held = own.held + sum(one.held for one in others)
-            figures = Figures(committed, held, own.limit, own.halted)
+            figures = together([centre.figure(counter) for counter in (claim.counter, *claim.also)])
             found[claim.counter] = Known(figures, claim.also, until)
         self._known = {c: one for c, one in self._known.items() if one.until > until - FRESH} | found
 

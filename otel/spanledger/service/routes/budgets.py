@@ -13,7 +13,7 @@ from spanledger.budget.store import Entry
 from spanledger.errors import ConfigError
 from spanledger.service.access import CallerOf, needs
 from spanledger.service.answers.budgets import Budget, Change, Changed, Raise, Which
-from spanledger.service.books import Books, counter_of
+from spanledger.service.books import Books
 from spanledger.service.figures import at
 from spanledger.service.parts import Parts
 from spanledger.service.problems import Problem
@@ -32,8 +32,8 @@ def budgets(caller: CallerOf, service: Parts) -> list[Budget]:
 @router.get("/changes", dependencies=_reads)
 def changes(caller: CallerOf, service: Parts) -> list[Change]:
     """What was changed by hand, the latest first."""
-    rows = {counter_of(row): row for row in service.books.rows(caller)}
-    return [_change(entry, rows[entry.counter]) for entry in service.books.history(set(rows))]
+    counters = {counter for row in service.books.rows(caller) for counter in row.counters}
+    return [_change(entry) for entry in service.books.history(counters)]
 
 
 @router.post("/raise", dependencies=_changes)
@@ -42,7 +42,7 @@ def raise_(asked: Raise, caller: CallerOf, service: Parts) -> Changed:
 
     def do(row: Row) -> None:
         limit = _limit(asked.to, row)
-        service.books.store.raise_limit(counter_of(row), limit, reason=asked.reason, who=_who(caller))
+        service.books.store.raise_limit(row.counters[0], limit, reason=asked.reason, who=_who(caller))
 
     return _changed(asked, caller, service.books, do)
 
@@ -52,7 +52,8 @@ def reset(asked: Which, caller: CallerOf, service: Parts) -> Changed:
     """Let the configured limit hold again, and end a halt; what was spent stays spent."""
 
     def do(row: Row) -> None:
-        service.books.store.reset(counter_of(row), reason=asked.reason, who=_who(caller))
+        for counter in row.raised or row.counters[:1]:
+            service.books.store.reset(counter, reason=asked.reason, who=_who(caller))
 
     return _changed(asked, caller, service.books, do)
 
@@ -62,7 +63,7 @@ def resume(asked: Which, caller: CallerOf, service: Parts) -> Changed:
     """End a halt and leave the limit as it is; where that is spent, the next call halts it again."""
 
     def do(row: Row) -> None:
-        counter, store = counter_of(row), service.books.store
+        counter, store = row.counters[0], service.books.store
         raised, reason = store.figure(counter).limit, f"resume: {asked.reason}"
         if raised is None:
             store.reset(counter, reason=reason, who=_who(caller))
@@ -81,7 +82,7 @@ def _changed(asked: Which, caller: Caller, books: Books, do: Callable[[Row], Non
     row = _row(asked, caller, books)
     do(row)
     now = _row(asked.model_copy(update={"window": row.window}), caller, books)
-    return Changed(budget=told(now), history=[_change(entry, now) for entry in books.history({counter_of(now)})])
+    return Changed(budget=told(now), history=[_change(entry) for entry in books.history(set(now.counters))])
 
 
 def _row(asked: Which, caller: Caller, books: Books) -> Row:
@@ -111,14 +112,14 @@ def _limit(text: str, row: Row) -> int:
     return value
 
 
-def _change(entry: Entry, row: Row) -> Change:
+def _change(entry: Entry) -> Change:
     return Change(
         at=at(entry.at),
         name=entry.counter.budget,
         scope_value=entry.counter.value,
         window=entry.counter.window,
         action=entry.action,
-        amount=None if entry.amount is None else shown(row.unit, entry.amount),
+        amount=None if entry.amount is None else shown(entry.counter.unit, entry.amount),
         reason=entry.reason,
         who=entry.who,
     )

@@ -27,11 +27,12 @@ local function judged(place, claim)
   if not claim.limit then
     return nil
   end
-  local committed, held = row.committed, row.held
+  local committed, held, raised = row.committed, row.held, row.raised
   for _, key in ipairs(claim.also or {}) do
     committed, held = plus(committed, rows[key].committed), plus(held, rows[key].held)
+    raised = raised == '-' and rows[key].raised or raised
   end
-  local limit, amount = int(row.raised == '-' and claim.limit or row.raised), int(claim.amount)
+  local limit, amount = int(raised == '-' and claim.limit or raised), int(claim.amount)
   local halted = row.halted == '1'
   local wanted = plus(plus(committed, held), amount)
   if not halted and less(committed, limit) and not less(limit, wanted) then

@@ -108,11 +108,12 @@ def _charges() -> None:
         sa.Column("budget", sa.String(), nullable=False),
         sa.Column("scope_value", sa.String(), nullable=False),
         sa.Column("window", sa.String(), nullable=False),
+        sa.Column("unit", sa.String(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["call"], ["calls.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("call", "budget", "scope_value", "window"),
+        sa.PrimaryKeyConstraint("call", "budget", "scope_value", "window", "unit"),
     )
-    op.create_index("charges_by_counter", "charges", ["budget", "scope_value", "window"], unique=False)
+    op.create_index("charges_by_counter", "charges", ["budget", "scope_value", "window", "unit"], unique=False)
 
 
 def _runs() -> None:
