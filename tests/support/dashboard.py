@@ -18,6 +18,7 @@ from sqlalchemy import Engine, insert
 
 from spanledger.budget.inline import parse
 from spanledger.budget.memory import MemoryStore
+from spanledger.budget.model import plain
 from spanledger.budget.store import Claim, Counter, Store
 from spanledger.config import Settings
 from spanledger.ledger import Charge, Entry, database, schema
@@ -171,7 +172,17 @@ def _charges(one: Entry) -> Iterator[Charge]:
         (BUDGETS[4], one.user or "", 1),
         (BUDGETS[5], "", one.cost),
     ):
-        yield Charge(budget.name, value, budget.window.ids(now, one.run or "")[0], amount)
+        yield Charge(budget.name, value, budget.window.ids(now, one.run or "")[0], budget.unit, amount)
+
+
+def store(*tenants: str) -> Store:
+    """A store in which tenants have spent something today."""
+    found = MemoryStore(clock=lambda: NOW)
+    for tenant in tenants:
+        counter = Counter("tenant/day", plain(tenant), "2026-11-19", "USD")
+        found.reserve(tenant, [Claim(counter, 7)], 60)
+        found.settle(tenant, [Claim(counter, 7)], [7])
+    return found
 
 
 def _charge(store: Store, found: list[Entry]) -> None:
@@ -180,14 +191,14 @@ def _charge(store: Store, found: list[Entry]) -> None:
     for one in found:
         for charge in one.charges:
             if charge.budget != "run/run" or one.started / NANO > NOW - 1800:
-                counter = Counter(charge.budget, charge.scope_value, charge.window)
+                counter = Counter(*charge[:-1])
                 sums[counter] = sums.get(counter, 0) + charge.amount
     for number, (counter, amount) in enumerate(sums.items()):
         claims = [Claim(counter, amount)]
         assert store.reserve(f"sum-{number}", claims, 60) is None
         store.settle(f"sum-{number}", claims, [amount])
-    store.reserve("under-way", [Claim(Counter("tenant/day", "acme", "2026-11-19"), 180_000_000)], 60)
-    halted = Counter("run/run", HALTED, HALTED)
+    store.reserve("under-way", [Claim(Counter("tenant/day", "acme", "2026-11-19", "USD"), 180_000_000)], 60)
+    halted = Counter("run/run", HALTED, HALTED, "USD")
     store.reserve("h", [Claim(halted, NANO // 2, NANO // 2)], 60)
     store.settle("h", [Claim(halted, NANO // 2, NANO // 2)], [NANO // 2])
     for number in range(3):

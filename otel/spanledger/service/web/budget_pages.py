@@ -13,7 +13,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from spanledger.service.access import needs
 from spanledger.service.answers.budgets import Changed, Raise, Which
 from spanledger.service.asked import Text
-from spanledger.service.books import counter_of
 from spanledger.service.problems import Problem, said, told
 from spanledger.service.routes import budgets as api
 from spanledger.service.web.budgets import Standing, standings
@@ -110,7 +109,7 @@ def _shown(page: Page, meant: Meant, *, done: str = "", wrong: str = "", form: C
         one=one,
         burn=burned,
         ledger_down=failed,
-        history=page.service.books.history({counter_of(one.row)}),
+        history=page.service.books.history(set(one.row.counters)),
         may_change=page.caller.may("admin"),
         done=done,
         wrong=wrong,

@@ -97,5 +97,5 @@ def _span(connection: Connection, standing: Standing) -> tuple[float, float] | N
 
 def _of(standing: Standing) -> tuple[ColumnElement[bool], ...]:
     row, of = standing.row, charges.c
-    own = (of.budget == row.name, of.scope_value == row.scope_value)
+    own = (of.budget == row.name, of.scope_value == row.scope_value, of.unit == row.unit)
     return (*own, of.window == row.window) if standing.budget.window.kind == "run" else own

@@ -7,8 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from sqlalchemy import Connection, select
 
-from spanledger.budget.model import Unit
-from spanledger.budget.store import StoreError
 from spanledger.ledger import listing
 from spanledger.ledger.entry import Charge
 from spanledger.ledger.filters import ALL
@@ -20,7 +18,7 @@ from spanledger.service.pages import cursor
 from spanledger.service.problems import Problem
 from spanledger.service.routes.calls import jaeger_of
 from spanledger.service.web.looked import ViewOf
-from spanledger.service.web.page import Page, PageOf, PageRoute
+from spanledger.service.web.page import PageOf, PageRoute
 from spanledger.service.web.why import rate, why
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False, dependencies=[needs("read")])
@@ -59,21 +57,12 @@ def call(page: PageOf, id: Id) -> Response:  # noqa: A002  its name in the addre
         why=why(page.service.book, found),
         charges=paid,
         rate=rate,
-        units=_units(page),
         jaeger=jaeger_of(page.service, one.trace_id),
     )
-
-
-def _units(page: Page) -> dict[str, Unit]:
-    """What budgets count, by name; nothing while nobody can say."""
-    try:
-        return {budget.name: budget.unit for budget in page.service.books.budgets()}
-    except StoreError:
-        return {}
 
 
 def charged(connection: Connection, id_: str) -> list[Charge]:
     """What budgets were charged for a call."""
     row = charges.c
-    wanted = select(row.budget, row.scope_value, row.window, row.amount).where(row.call == id_).order_by(row.budget)
+    wanted = select(row.budget, row.scope_value, row.window, row.unit, row.amount).where(row.call == id_).order_by(row.budget)
     return [Charge(*one) for one in connection.execute(wanted)]

@@ -9,7 +9,6 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from spanledger.budget.model import Unit
 from spanledger.report.cells import NONE, shown, usd
 from spanledger.service.web.assets import assets
 from spanledger.service.web.looked import address
@@ -47,7 +46,7 @@ def name(value: str | None) -> str:
     return shown(value, "text") if value else "(none)"
 
 
-def amount(value: int | None, unit: Unit) -> str:
+def amount(value: int | None, unit: str) -> str:
     """An amount of a budget in its unit."""
     if value is None:
         return NONE
