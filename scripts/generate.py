@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import api
+import api_page
 
 from spanledger.config import table_markdown
 from spanledger.pricing import reading, snapshot
@@ -23,13 +23,13 @@ DOCS = Path(__file__).parents[1] / "docs"
 def outputs() -> dict[Path, str]:
     """What each derived file must hold."""
     prices = snapshot.text(reading.shops(), snapshot.release())
-    answers = api.answers()
+    answers = api_page.answers()
     return {
         **generate.outputs(),
         DOCS / "settings.md": table_markdown(),
         snapshot.FILE: prices,
-        api.EXAMPLES: api.as_json(answers),
-        DOCS / "api.md": api.page(answers),
+        api_page.EXAMPLES: api_page.as_json(answers),
+        DOCS / "api.md": api_page.page(answers),
     }
 
 

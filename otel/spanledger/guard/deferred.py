@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from spanledger.budget.model import Budget, Unit
+from spanledger.budget.model import Budget
 from spanledger.budget.register import Place
 from spanledger.budget.store import Counter
 from spanledger.budget.window import Window
@@ -22,7 +22,6 @@ class Part:
 
     counter: Counter
     amount: int
-    unit: Unit
     also: tuple[Counter, ...] = ()
 
 
@@ -37,7 +36,7 @@ class Deferred:
     def by(cls, hold: str, places: Sequence[Place], amounts: Sequence[int]) -> Deferred:
         """A hold of these amounts in these places."""
         parts = zip(places, amounts, strict=True)
-        return cls(hold, tuple(Part(place.counter, amount, place.budget.unit, place.also) for place, amount in parts))
+        return cls(hold, tuple(Part(place.counter, amount, place.also) for place, amount in parts))
 
     @classmethod
     def of(cls, text: str) -> Deferred:
@@ -46,25 +45,22 @@ class Deferred:
         return cls(
             found["hold"],
             tuple(
-                Part(Counter.of(key), amount, cast(Unit, unit), tuple(Counter.of(one) for one in also))
-                for key, amount, unit, also in found["parts"]
+                Part(Counter.of(key), amount, tuple(Counter.of(one) for one in also))
+                for key, amount, also in found["parts"]
             ),
         )
 
     @property
     def text(self) -> str:
         """As one string."""
-        parts = [(part.counter.key, part.amount, part.unit, [one.key for one in part.also]) for part in self.parts]
+        parts = [(part.counter.key, part.amount, [one.key for one in part.also]) for part in self.parts]
         return json.dumps({"hold": self.hold, "parts": parts}, separators=(",", ":"))
 
     def places(self, budgets: Sequence[Budget]) -> tuple[Place, ...]:
         """The places, by the budgets of this process; those that it does not have only count, without warnings."""
-        known = {budget.name: budget for budget in budgets}
-        return tuple(
-            Place(
-                known.get(part.counter.budget) or Budget(part.counter.budget, _ANY, None, part.unit),
-                part.counter,
-                part.also,
-            )
-            for part in self.parts
-        )
+        known = {(budget.name, budget.unit): budget for budget in budgets}
+
+        def budget_of(counter: Counter) -> Budget:
+            return known.get((counter.budget, counter.unit)) or Budget(counter.budget, _ANY, None, counter.unit)
+
+        return tuple(Place(budget_of(part.counter), part.counter, part.also) for part in self.parts)

@@ -192,8 +192,8 @@ class Guard:
 
     def crossed(self, crossed: Sequence[tuple[Counter, int]]) -> list[Warned]:
         """Warn of thresholds that a counter has passed: this process is the one that was told."""
-        budgets = {budget.name: budget for budget in self.register.budgets} if crossed else {}
-        warned = [Warned(budgets[c.budget], c, at) for c, at in crossed if c.budget in budgets]
+        known = {(budget.name, budget.unit): budget for budget in self.register.budgets} if crossed else {}
+        warned = [Warned(budget, c, at) for c, at in crossed if (budget := known.get((c.budget, c.unit)))]
         for warning in warned:
             self._warn(warning)
         return warned

@@ -86,7 +86,7 @@ def call(tenant: str, number: int) -> Entry:
         id=f"{tenant}-{number}", started=BEGIN + number * NANO, ended=BEGIN + number * NANO + factor * 1000,
         tenant=tenant, trace_id=f"{1:032x}", span_id=f"{tenant}-span", run=("shared", f"{tenant}-run")[number % 2],
         usage=Usage(factor, factor), cost=factor, cost_source="local", price_status="priced",
-        flags={f"{tenant}-flag": tenant}, charges=(Charge("tenant/total", tenant, "total", factor),), **texts,
+        flags={f"{tenant}-flag": tenant}, charges=(Charge("tenant/total", tenant, "total", "USD", factor),), **texts,
     )  # fmt: skip
 
 
