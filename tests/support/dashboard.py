@@ -57,13 +57,14 @@ class Made(NamedTuple):
     store: Store
 
 
-def made(folder: Path, *, empty: bool = False) -> Made:
-    """A ledger and a store of budgets; with `empty` nothing has happened yet."""
+def made(folder: Path, *, calls: int = 5200) -> Made:
+    """A ledger of about so many calls, and a store of budgets; without calls nothing has happened yet."""
     engine = database.engine(f"sqlite://{folder}/calls.sqlite", kept=4)
     migrate(engine)
     store = MemoryStore(clock=lambda: NOW)
-    if not empty:
-        found = [*_weeks(open_book(None, None)), *_shown(open_book(None, None))]
+    if calls:
+        book = open_book(None, None)
+        found = [*_weeks(book, calls), *_shown(book)]
         write(engine, found)
         _cached(engine)
         _charge(store, found)
@@ -91,10 +92,10 @@ def listening(wanted: FastAPI) -> Iterator[str]:
     thread.join()
 
 
-def _weeks(book: PriceBook) -> Iterator[Entry]:
+def _weeks(book: PriceBook, calls: int) -> Iterator[Entry]:
     """More by day than by night, a little more each day."""
     dice = random.Random(20261119)
-    for number in range(5200):
+    for number in range(calls):
         ago = dice.random() ** 1.15 * DAYS * 86_400
         at = NOW - ago
         hour = (at % 86_400) / 3600

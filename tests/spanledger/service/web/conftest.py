@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from fastapi.testclient import TestClient
@@ -11,11 +13,18 @@ from tests.support import dashboard
 from tests.support.browser import Watched, chromium
 from tests.support.serving import asking
 
+from spanledger.ledger import Entry, database
+from spanledger.ledger.migrate import migrate
+from spanledger.ledger.writes import write
+from spanledger.usage import Usage
+
 DAY = "2026-11-19"
+#: What a name may hold.
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}&amp;\u202e"
 #: Every page there is, with something on it.
 PAGES = {
     "overview": "/",
-    "calls": "/calls?time_window_minutes=10080",
+    "calls": "/calls?limit=12",
     "call": f"/call?id={dashboard.RUN}-4",
     "runs": "/runs",
     "run": f"/run?id={dashboard.RUN}",
@@ -37,7 +46,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dashboard.Made]:
 
 @pytest.fixture(scope="package")
 def nothing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dashboard.Made]:
-    made = dashboard.made(tmp_path_factory.mktemp("nothing"), empty=True)
+    made = dashboard.made(tmp_path_factory.mktemp("nothing"), calls=0)
     yield made
     made.engine.dispose()
 
@@ -76,3 +85,34 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def tab(context: BrowserContext) -> Watched:
     return Watched(context.new_page())
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Iterator[dashboard.Made]:
+    """A ledger in which every name is an attack."""
+    made = database.engine(f"sqlite://{tmp_path}/calls.sqlite", kept=2)
+    migrate(made)
+    at = int((dashboard.NOW - 60) * dashboard.NANO)
+    names = ("operation", "provider", "stage", "request_model", "tenant", "user", "run", "service", "trace_id",
+             "agent", "node", "finish_reason", "error_type", "prompt_name", "session", "environment")  # fmt: skip
+    said = dict.fromkeys(names, HOSTILE)
+    call = Entry(id=HOSTILE, started=at, ended=at + 1, operation="x", provider="x", flags={HOSTILE: HOSTILE})
+    used = Usage(1, 1)
+    write(made, [call._replace(usage=used, cost=7, cost_source="local", price_status="priced", **said)])
+    yield dashboard.Made(made, dashboard.store(HOSTILE))
+    made.dispose()
+
+
+class OwnSite(NamedTuple):
+    """A service of one test alone."""
+
+    address: str
+    parts: dashboard.Made
+
+
+@pytest.fixture
+def own_site(tmp_path: Path) -> Iterator[OwnSite]:
+    made = dashboard.made(tmp_path, calls=100)
+    with dashboard.listening(dashboard.app(made)) as address:
+        yield OwnSite(address, made)
+    made.engine.dispose()

@@ -24,7 +24,7 @@ WHICH = {"name": "run/run", "scope_value": dashboard.HALTED, "window": dashboard
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[dashboard.Made]:
     """A service of this test alone: its budgets are changed."""
-    made = dashboard.made(tmp_path)
+    made = dashboard.made(tmp_path, calls=100)
     yield made
     made.engine.dispose()
 
@@ -169,7 +169,11 @@ def test_no_other_site_can_make_a_browser_send_a_form(own: dashboard.Made) -> No
     page = client.get("/budget", params=WHICH).text
     said = {**WHICH, "action": "resume", "reason": "for fun"}
     good = {**said, "form_token": form_token(page)}
-    for headers in ({"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "http://evil.example"}):
+    for headers in (
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "http://evil.example"},
+    ):
         assert client.post("/budget", data=good, headers=headers).status_code == 403
     assert client.post("/budget", data=said).status_code == 403
     assert client.post("/budget", data={**said, "form_token": "0" * 64}).status_code == 403

@@ -30,8 +30,15 @@
     for (const { name, value } of [...now.attributes]) if (old.getAttribute(name) !== value && !keep.includes(name)) old.setAttribute(name, value);
   }
 
-  function alike(old, now) {
-    return old.nodeType === now.nodeType && old.nodeName === now.nodeName && (old.id ?? "") === (now.id ?? "");
+  const blank = (node) => node.nodeType === Node.TEXT_NODE && !node.data.trim();
+  const alike = (old, now) => old.nodeType === now.nodeType && old.nodeName === now.nodeName;
+
+  // What a part is of: rows and sections keep who they are when others come and go, so that a link that has the focus
+  // never becomes the link of something else.
+  function key(node) {
+    if (node.nodeType !== Node.ELEMENT_NODE) return null;
+    const row = () => node.dataset.t ?? node.querySelector("a")?.getAttribute("href");
+    return node.id || node.getAttribute("aria-labelledby") || (node.tagName === "TR" ? row() : null) || null;
   }
 
   function morph(old, now) {
@@ -43,16 +50,40 @@
     if (!("keep" in old.dataset)) children(old, now);
   }
 
+  // The old parts that stay, by key; the others go.
+  function staying(old, now) {
+    const wanted = new Set([...now.childNodes].map(key));
+    const known = new Map();
+    for (const node of [...old.childNodes]) {
+      const own = key(node);
+      if (own === null) continue;
+      if (wanted.has(own) && !known.has(own)) known.set(own, node);
+      else node.remove();
+    }
+    return known;
+  }
+
   function children(old, now) {
-    const before = [...old.childNodes];
-    const after = [...now.childNodes];
-    after.forEach((node, index) => {
-      const same = before[index];
-      if (same && alike(same, node)) morph(same, node);
-      else if (same) same.replaceWith(node);
-      else old.append(node);
-    });
-    before.slice(after.length).forEach((node) => node.remove());
+    const known = staying(old, now);
+    let at = old.firstChild;
+    for (const node of [...now.childNodes]) {
+      while (at && blank(at) && !blank(node)) at = gone(at);
+      const own = key(node);
+      const same = own !== null ? known.get(own) : at && key(at) === null && alike(at, node) ? at : undefined;
+      known.delete(own);
+      if (!same) { old.insertBefore(node, at); continue; }
+      if (at === same) at = at.nextSibling;
+      else if (old.moveBefore) old.moveBefore(same, at);
+      else old.insertBefore(same, at);
+      morph(same, node);
+    }
+    while (at) at = gone(at);
+  }
+
+  function gone(node) {
+    const next = node.nextSibling;
+    node.remove();
+    return next;
   }
 
   async function look() {
@@ -63,11 +94,13 @@
     const response = await fetch(address, { headers: { "x-spanledger-refresh": "1" }, signal: AbortSignal.any([asked.signal, AbortSignal.timeout(10000)]) });
     if (response.status === 401) { paused = true; say("out"); return; }
     if (!response.ok) throw new Error(String(response.status));
-    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const part = document.createElement("template");
+    part.innerHTML = await response.text();
     if (paused || editing()) return;
-    known = page.getElementById("fetched").textContent;
-    page.getElementById("fetched").remove();
-    children(live, page.body);
+    const fetched = part.content.getElementById("fetched");
+    known = fetched.textContent;
+    fetched.remove();
+    children(live, part.content);
     document.dispatchEvent(new Event("spanledger:fresh"));
     if (failing) announce.textContent = "The page is fresh again.";
     failing = false;
