@@ -188,11 +188,12 @@ def store(*tenants: str) -> Store:
 
 def _charge(store: Store, found: list[Entry]) -> None:
     """Into the counters what the entries say; runs of long ago are over and forgotten. One run is halted."""
+    units = {budget.name: budget.unit for budget in BUDGETS}
     sums: dict[Counter, int] = {}
     for one in found:
         for charge in one.charges:
             if charge.budget != "run/run" or one.started / NANO > NOW - 1800:
-                counter = Counter(*charge[:-1])
+                counter = Counter(charge.budget, charge.scope_value, charge.window, units[charge.budget])
                 sums[counter] = sums.get(counter, 0) + charge.amount
     for number, (counter, amount) in enumerate(sums.items()):
         claims = [Claim(counter, amount)]

@@ -64,5 +64,6 @@ def call(page: PageOf, id: Id) -> Response:  # noqa: A002  its name in the addre
 def charged(connection: Connection, id_: str) -> list[Charge]:
     """What budgets were charged for a call."""
     row = charges.c
-    wanted = select(row.budget, row.scope_value, row.window, row.unit, row.amount).where(row.call == id_).order_by(row.budget)
+    fields = (row.budget, row.scope_value, row.window, row.unit, row.amount)
+    wanted = select(*fields).where(row.call == id_).order_by(*fields)
     return [Charge(*one) for one in connection.execute(wanted)]

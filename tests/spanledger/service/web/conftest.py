@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from fastapi.testclient import TestClient
@@ -95,7 +95,7 @@ def hostile(tmp_path: Path) -> Iterator[dashboard.Made]:
     at = int((dashboard.NOW - 60) * dashboard.NANO)
     names = ("operation", "provider", "stage", "request_model", "tenant", "user", "run", "service", "trace_id",
              "agent", "node", "finish_reason", "error_type", "prompt_name", "session", "environment")  # fmt: skip
-    said = dict.fromkeys(names, HOSTILE)
+    said: dict[str, Any] = dict.fromkeys(names, HOSTILE)
     call = Entry(id=HOSTILE, started=at, ended=at + 1, operation="x", provider="x", flags={HOSTILE: HOSTILE})
     used = Usage(1, 1)
     write(made, [call._replace(usage=used, cost=7, cost_source="local", price_status="priced", **said)])

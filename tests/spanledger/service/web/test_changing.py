@@ -38,7 +38,9 @@ def guarded(parts: dashboard.Made, tmp_path: Path) -> tuple[FastAPI, dict[str, s
 
 
 def form_token(page: str) -> str:
-    return re.findall(r'name="form_token" value="([0-9a-f]{64})"', page)[0]
+    found = re.search(r'name="form_token" value="([0-9a-f]{64})"', page)
+    assert found
+    return found[1]
 
 
 def signed_in(app: FastAPI, token: str) -> TestClient:

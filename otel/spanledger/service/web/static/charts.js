@@ -39,8 +39,8 @@
   // In 24 hours; the date stands below where it changes.
   const stamps = [
     [86400, "{MMM} {D}", null, null, null, null, null, null, 1],
-    [60, "{HH}:{mm}", "\n{MMM} {D}", null, null, null, null, null, 1],
-    [1, "{HH}:{mm}:{ss}", "\n{MMM} {D}", null, null, null, null, null, 1],
+    [60, "{HH}:{mm}", "\n{MMM} {D}", null, "\n{MMM} {D}", null, null, null, 1],
+    [1, "{HH}:{mm}:{ss}", "\n{MMM} {D}", null, "\n{MMM} {D}", null, null, null, 1],
   ];
 
   function axes(unit) {
