@@ -37,8 +37,8 @@ generate: setup   ## names.py and docs from the registry and the settings table
 pictures: setup   ## those of the dashboard in docs/images, in the distribution's Chromium
 	@PYTHONPATH=.:deploy/native $(RUN) python scripts/pictures.py
 
-stack:            ## collector, Jaeger, Prometheus and Alertmanager on loopback, without Docker
-	@python3 deploy/native/stack.py $(ARGS)
+stack: setup      ## collector, Jaeger, Prometheus, Alertmanager and our service on loopback, without Docker
+	@$(RUN) python deploy/native/stack.py $(ARGS)
 
 bench: setup      ## overhead beside peers, interleaved in one run
 	@$(RUN) python benchmarks/overhead.py $(ARGS)

@@ -5,6 +5,7 @@ Exit codes: 0 after Ctrl-C or SIGTERM, 1 if a server died, 2 if the stack cannot
 
 import contextlib
 import fcntl
+import importlib.util
 import json
 import signal
 import sys
@@ -81,6 +82,8 @@ def _built(wish: Options, binaries: Binaries) -> str:
 
 def _run(wish: Options, binaries: Binaries) -> None:
     """Serves until a signal comes or a server dies."""
+    if importlib.util.find_spec("spanledger") is None:
+        raise Refusal("spanledger is not installed for this Python: run `make stack`, which sees to it.")
     state = make_writable(wish.state_dir, "--state-dir")
     logs = make_writable(state / "logs", "--state-dir")
     with _sole_use(state), supervised(logs) as supervisor:

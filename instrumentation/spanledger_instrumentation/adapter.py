@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class Understanding(AbstractContextManager[None]):
         return True
 
 
-class Adapter:
+class Adapter(ABC):
     """Base of the adapters. A subclass names its `library` and, in `install`, its patch points and import hooks."""
 
     #: Name of the distribution that is instrumented, as on the package index.
@@ -65,9 +66,9 @@ class Adapter:
         self._undo: list[Callable[[], None]] = []
         self._epoch = 0
 
+    @abstractmethod
     def install(self) -> None:
         """Register the import hooks. Imports nothing."""
-        raise NotImplementedError
 
     def uninstall(self) -> None:
         """Put everything back that was wrapped, and withdraw the hooks whose library was never imported."""

@@ -100,12 +100,15 @@ class Admission:
         self._ticket.resume(Deferred.of(deferred))
 
     def settle(self, usage: Usage | None, price: Price | None, calls: int = 1) -> dict[str, Any]:
-        """The call is over; what it was charged, as attributes, where that is not its cost. `calls`: see the ticket."""
+        """The call is over; what it was charged, as attributes. `calls`: see the ticket."""
         nano_usd = None if price is None else price.nano_usd
         for warned in self._ticket.settle(usage, nano_usd, calls, partial=price is not None and bool(price.missing)):
             self._span.add_event(names.EVENT_SPANLEDGER_BUDGET_WARNING, _warning(warned))
-        charged = self._ticket.charged
-        return {names.SPANLEDGER_BUDGET_CHARGED: charged / NANO} if charged and charged != nano_usd else {}
+        charged, ended = self._ticket.charged, self._ticket.ended
+        found = {} if ended is None else ended.attributes()
+        if charged and charged != nano_usd:
+            found[names.SPANLEDGER_BUDGET_CHARGED] = charged / NANO
+        return found
 
     def _tell(self, refusal: Refusal) -> None:
         self._span.add_event(names.EVENT_SPANLEDGER_BUDGET_HALT, halt_attributes(refusal))

@@ -22,13 +22,13 @@ from spanledger.admission import Admission
 from spanledger.afterwards import Afterwards
 from spanledger.config import Settings
 from spanledger.errors import Refusal, contained, exceeded, failed, type_name
-from spanledger.guard import Asked, Guard
+from spanledger.guard import Asked, Ended, Guard
 from spanledger.ledger import Recorder
 from spanledger.lineage import Facts, Lineage
 from spanledger.messages import NOTHING, Answer, Request
 from spanledger.pending import Remembered
 from spanledger.pricing import Price, PriceBook
-from spanledger.pricing.attributes import price_attributes
+from spanledger.pricing.attributes import NANO, price_attributes
 from spanledger.reckoning import believable, error_attributes, first_line, price_of, start_attributes
 from spanledger.semconv import names
 
@@ -242,13 +242,25 @@ class Call:
         """The attempt brought no answer; `billed` unless it is known that nobody is charged for it."""
         if self.admission is not None:
             self.admission.attempt_over(billed=billed)
+        with contained("ledger"):
+            self.overs += 1
+            since, self._over_at = self._over_at, self.elapsed
+            if billed:
+                self._lost(since, self._over_at, self.admission.ended if self.admission else None)
+
+    def _lost(self, since: float, until: float, ended: Ended | None) -> None:
+        """An attempt that was perhaps billed brought no answer: it is told on the span, and is a row of the ledger."""
+        facts: dict[str, Any] = {
+            names.SPANLEDGER_ATTEMPT_NUMBER: self.overs,
+            names.SPANLEDGER_ATTEMPT_DURATION: until - since,
+        }
+        if ended is not None:
+            facts.update(ended.attributes())
+            if ended.nano_usd is not None:
+                facts[names.SPANLEDGER_BUDGET_CHARGED] = ended.nano_usd / NANO
+        self.span.add_event(names.EVENT_SPANLEDGER_ATTEMPT_LOST, facts, self.began + round(until * NANO))
         if self._calls.ledger is not None:
-            with contained("ledger"):
-                self.overs += 1
-                since, self._over_at = self._over_at, self.elapsed
-                if billed:
-                    ended = self.admission.ended if self.admission else None
-                    self._calls.ledger.record(posting.of_lost_attempt(self, since, self._over_at, ended))
+            self._calls.ledger.record(posting.of_lost_attempt(self, since, until, ended))
 
     def limits(self, limits: dict[str, int]) -> None:
         """What the provider's rate-limit headers said, by attribute name. The last answer counts."""

@@ -7,6 +7,7 @@ another library repeats a call that is metered already.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import NamedTuple
 
 from spanledger.scope import EMPTY, Scope
@@ -61,14 +62,18 @@ class Recent:
 
     def __init__(self, limit: int = RECENT) -> None:
         self._limit = limit
-        self._young: dict[str | int, Booked] = {}
         self._old: dict[str | int, Booked] = {}
+        self._young: dict[str | int, Booked] = {}
+        self._old_traces: dict[int, dict[str | int, Booked]] = {}
+        self._young_traces: defaultdict[int, dict[str | int, Booked]] = defaultdict(dict)
 
     def add(self, key: str | int, booked: Booked) -> None:
         """Remember a call under its response id, or under its span id if it has none."""
         self._young[key] = booked
+        self._young_traces[booked.trace][key] = booked
         if len(self._young) >= self._limit:
             self._old, self._young = self._young, {}
+            self._old_traces, self._young_traces = self._young_traces, defaultdict(dict)
 
     def answered(self, response_id: str) -> Booked | None:
         """The latest call that was answered with this response id."""
@@ -76,12 +81,14 @@ class Recent:
 
     def during(self, trace: int, start: int, end: int) -> list[Booked]:
         """The calls of a trace that began and ended between two times."""
-        known = [*self._old.values(), *self._young.values()]
-        return [call for call in known if call.trace == trace and start <= call.start and call.end <= end]
+        old, young = self._old_traces.get(trace), self._young_traces.get(trace)
+        known = [*(old.values() if old else ()), *(young.values() if young else ())]
+        return [call for call in known if start <= call.start and call.end <= end]
 
     def forget(self) -> None:
         """Remember nothing."""
         self._old, self._young = {}, {}
+        self._old_traces, self._young_traces = {}, defaultdict(dict)
 
 
 class Node:
@@ -107,11 +114,11 @@ class Node:
 class Lineage:
     """The open spans of this process, by span id. Every operation is one dict access, atomic under the interpreter."""
 
-    def __init__(self, limit: int = OPEN_SPANS) -> None:
+    def __init__(self, limit: int = OPEN_SPANS, recent: int = RECENT) -> None:
         self._nodes: dict[int, Node] = {}
         self._calls: dict[int, Node] = {}
         self._limit = limit
-        self.recent = Recent()
+        self.recent = Recent(recent)
 
     def opened(self, span_id: int, parent_id: int | None, run: str | None, payer: Scope = EMPTY) -> None:
         """A span has started. `run` names the run it begins, None if it belongs to its parent's; `payer` pays there."""

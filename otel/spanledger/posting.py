@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
-from opentelemetry.trace import Span, SpanContext
+from opentelemetry.trace import SpanContext
 
 from spanledger import scope
 from spanledger.guard import Ended
@@ -23,15 +23,39 @@ NANO = 1_000_000_000
 _GIVEN_UP = frozenset({"408", "499", "504"})
 
 
+class Spanned(Protocol):
+    """A span, open or ended."""
+
+    def get_span_context(self) -> SpanContext | None:
+        """Its ids."""
+
+
 class Known(Protocol):
     """What an entry needs of a call. `began` is nanoseconds since the epoch."""
 
-    id: str
-    request: Request
-    span: Span
-    payer: scope.Scope
-    attempts: int
-    overs: int
+    @property
+    def id(self) -> str:
+        """One for the logical call."""
+
+    @property
+    def request(self) -> Request:
+        """What was asked."""
+
+    @property
+    def span(self) -> Spanned:
+        """The call's own."""
+
+    @property
+    def payer(self) -> scope.Scope:
+        """Who pays."""
+
+    @property
+    def attempts(self) -> int:
+        """How many it took."""
+
+    @property
+    def overs(self) -> int:
+        """How many brought no answer."""
 
     @property
     def began(self) -> int:
@@ -66,9 +90,9 @@ def price_status(usage: Usage | None, cost: int | None, missing: Iterable[str]) 
     return "unpriced" if cost is None or missing else "priced"
 
 
-def ids_of(context: SpanContext) -> dict[str, str]:
+def ids_of(context: SpanContext | None) -> dict[str, str]:
     """Trace and span, unless there are none."""
-    if not context.is_valid:
+    if context is None or not context.is_valid:
         return {}
     return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
 
@@ -108,7 +132,7 @@ def of_call(call: Known, facts: Facts, answer: Answer, paid: Paid) -> Entry:
         usage=usage,
         cost=facts.cost,
         cost_source=price.source if price else None,
-        price_version=price.version if price else None,
+        price_version=price.version or None if price else None,
         price_status=price_status(usage, facts.cost, facts.missing),
         missing=facts.missing,
         estimated=usage is not None and usage.estimated,

@@ -141,6 +141,21 @@ def of(found: Mapping[str, str]) -> Scope:
     return Scope(**known)
 
 
+def of_attributes(found: Mapping[str, Any]) -> Scope:
+    """The scope that a span tells, `attributes` read back; what the span implied and what was said look alike there."""
+    known: dict[str, Any] = {
+        name: value
+        for name, key in _ATTRIBUTES
+        if isinstance(value := found.get(key), str) and value and value != UNATTRIBUTED
+    }
+    if isinstance(prompt := found.get(names.GEN_AI_PROMPT_NAME), str):
+        version, digest = found.get(names.GEN_AI_PROMPT_VERSION), found.get(names.SPANLEDGER_PROMPT_HASH)
+        known["prompt"] = Prompt(
+            prompt, None if version is None else str(version), digest if isinstance(digest, str) else None
+        )
+    return Scope(**known)
+
+
 def entries(scope: Scope) -> dict[str, str]:
     """A scope under the names that travel; `of` reads it back. Agent, workflow and prompt stay here."""
     return {key: value for key, name in _BAGGAGE.items() if (value := getattr(scope, name)) is not None}

@@ -158,7 +158,7 @@ class Usage:
     @property
     def plausible(self) -> bool:
         """Whether a model could have used this much; what is not plausible is no usage at all."""
-        return self.input <= PLAUSIBLE and self.output <= PLAUSIBLE
+        return all(value <= PLAUSIBLE for value in _counts(self))
 
     def exceeds(self, window: int | None) -> bool:
         """Whether this is more than a model with a context window of so many tokens can read or write."""
@@ -240,11 +240,11 @@ def count(value: object) -> int:
 
 def from_attributes(attributes: Mapping[str, Any]) -> Usage | None:
     """The usage that a span under our names claims, None if it claims none."""
-    units = Units(**_told(_UNIT_NAMES, attributes)) or NO_UNITS
+    units = Units(**_told(_UNIT_OF, attributes)) or NO_UNITS
     claimed = names.GEN_AI_USAGE_INPUT_TOKENS in attributes or names.GEN_AI_USAGE_OUTPUT_TOKENS in attributes
     if not claimed and not units:
         return None
-    counts = _told(_PARTS, attributes)
+    counts = _told(_PART_OF, attributes)
     for flag, name in (("estimated", names.SPANLEDGER_USAGE_ESTIMATED), ("suspect", names.SPANLEDGER_USAGE_SUSPECT)):
         counts[flag] = attributes.get(name) is True
     found = Usage(
@@ -256,6 +256,12 @@ def from_attributes(attributes: Mapping[str, Any]) -> Usage | None:
     return found if found.plausible else None
 
 
-def _told(what: tuple[tuple[str, str], ...], attributes: Mapping[str, Any]) -> dict[str, Any]:
+#: Fields by the names that they have on spans.
+_PART_OF = {name: field for field, name in _PARTS}
+_UNIT_OF = {name: field for field, name in _UNIT_NAMES}
+
+
+def _told(fields_: dict[str, str], attributes: Mapping[str, Any]) -> dict[str, Any]:
     """The numbers among the attributes, by field."""
-    return {field: count(value) for field, name in what if isinstance(value := attributes.get(name), (int, float))}
+    told = fields_.keys() & attributes.keys()
+    return {fields_[name]: count(value) for name in told if isinstance(value := attributes[name], (int, float))}

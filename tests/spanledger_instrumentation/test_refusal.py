@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextvars
 
+import openai
 import pytest
+from tests.support.asking import MODEL, said
+from tests.support.budgeted import budgeted_everywhere
 
 from spanledger import BudgetExceeded
 from spanledger.errors import Refusal, Refused
+from spanledger.semconv import names
 from spanledger_instrumentation.refusal import Door, refuse
 
 REFUSAL = Refusal("run/run", "exhausted")
@@ -64,3 +68,19 @@ def test_what_outlives_a_door_gets_what_it_can_catch() -> None:
 def test_other_errors_pass_a_door_as_they_are() -> None:
     with pytest.raises(LookupError, match="the app's own"), Door():
         raise LookupError("the app's own")
+
+
+def test_below_a_door_the_refusal_of_a_client_passes_what_retries_and_its_span_says_the_same(
+    client: openai.OpenAI,
+) -> None:
+    def retrying() -> None:
+        try:
+            client.chat.completions.create(model=MODEL, messages=said())
+        except Exception:  # noqa: BLE001  as such libraries do
+            pytest.fail("the library could have retried")
+
+    with budgeted_everywhere("global=0USD") as made:
+        with pytest.raises(BudgetExceeded), Door():
+            retrying()
+        assert made.attributes[names.ERROR_TYPE] == "spanledger.BudgetExceeded"
+        assert names.GEN_AI_USAGE_INPUT_TOKENS not in made.attributes

@@ -84,8 +84,6 @@ APIS = {
 CASES = [
     (name, asked) for name, api in APIS.items() for asked in ((False, True) if api.usage_is_asked_for else (False,))
 ]
-CASE = pytest.mark.parametrize(("name", "asked"), CASES, ids=[f"{n}-{'asked' if a else 'unasked'}" for n, a in CASES])
-LATER = pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
 
 
 class Fast:
@@ -102,19 +100,19 @@ class Fast:
 class Reader:
     """Reads streams of one API in all the ways; `seen` are the pieces of text that came through."""
 
-    def __init__(self, api: Api, provider: Provider, key: str, asked: bool) -> None:
-        self._api, self._provider, self._key, self._asked = api, provider, key, asked
+    def __init__(self, api: Api, provider: Provider, key: str, *, asked: bool, later: bool) -> None:
+        self._api, self._provider, self._key, self._asked, self._later = api, provider, key, asked, later
         self.seen: list[str] = []
 
-    def read(self, prompt: str, limit: int | None, *, later: bool, error: type[BaseException] | None = None) -> None:
+    def read(self, prompt: str, limit: int | None, error: type[BaseException] | None = None) -> None:
         """Read to the end, or until there were `limit` pieces; then leave, by this error if one is given."""
-        if later:
-            asyncio.run(self._later(prompt, limit, error))
+        if self._later:
+            asyncio.run(self._read_later(prompt, limit, error))
             return
         with httpx2.Client(verify=False, timeout=30) as http, suppress(LookupError):
-            self._now(self._api.open(self._client(http, later=False), prompt, asked=self._asked), limit, error)
+            self._read_now(self._api.open(self._client(http), prompt, asked=self._asked), limit, error)
 
-    def _now(self, opened: Any, limit: int | None, error: type[BaseException] | None) -> None:
+    def _read_now(self, opened: Any, limit: int | None, error: type[BaseException] | None) -> None:
         with opened as stream:
             for chunk in stream:
                 if self._enough(chunk, limit):
@@ -122,10 +120,10 @@ class Reader:
                         raise error
                     return
 
-    async def _later(self, prompt: str, limit: int | None, error: type[BaseException] | None) -> None:
+    async def _read_later(self, prompt: str, limit: int | None, error: type[BaseException] | None) -> None:
         async def consume() -> None:
             async with httpx2.AsyncClient(verify=False, timeout=30) as http:
-                stream = await self._api.open(self._client(http, later=True), prompt, asked=self._asked)
+                stream = await self._api.open(self._client(http), prompt, asked=self._asked)
                 async with stream:
                     async for chunk in stream:
                         if self._enough(chunk, limit):
@@ -138,12 +136,12 @@ class Reader:
         with suppress(asyncio.CancelledError):
             await reading
 
-    def _client(self, http: Any, *, later: bool) -> Any:
+    def _client(self, http: Any) -> Any:
         common: Options = {"api_key": self._key, "max_retries": 0, "http_client": http}
         if self._api is APIS["message"]:
-            kind: Any = anthropic.AsyncAnthropic if later else anthropic.Anthropic
+            kind: Any = anthropic.AsyncAnthropic if self._later else anthropic.Anthropic
             return kind(base_url=self._provider.url, **common)
-        kind = openai.AsyncOpenAI if later else openai.OpenAI
+        kind = openai.AsyncOpenAI if self._later else openai.OpenAI
         return kind(base_url=self._provider.base_url, **common)
 
     def _enough(self, chunk: Any, limit: int | None) -> bool:
@@ -155,6 +153,19 @@ class Reader:
     def sent(self) -> int:
         """Events that the provider has sent: none has more than one token."""
         return int(self._provider.log(self._key)[-1]["events"])
+
+
+@pytest.fixture(params=[False, True], ids=["sync", "async"])
+def later(request: pytest.FixtureRequest) -> bool:
+    """Whether coroutines read."""
+    return bool(request.param)
+
+
+@pytest.fixture(params=CASES, ids=[f"{name}-{'asked' if asked else 'unasked'}" for name, asked in CASES])
+def reader(request: pytest.FixtureRequest, later: bool, provider: Provider, key: str) -> Reader:
+    """Reads one API, whose app asks for usage itself or does not."""
+    name, asked = request.param
+    return Reader(APIS[name], provider, key, asked=asked, later=later)
 
 
 @pytest.fixture
@@ -179,61 +190,38 @@ def _estimated(telemetry: Telemetry, reader: Reader) -> int:
     return output
 
 
-@CASE
-@LATER
-def test_a_stream_that_is_read_to_its_end_is_exact(
-    name: str, asked: bool, later: bool, provider: Provider, key: str, fast: Telemetry
-) -> None:
-    reader = Reader(APIS[name], provider, key, asked)
-    reader.read(PROMPT, None, later=later)
+def test_a_stream_that_is_read_to_its_end_is_exact(reader: Reader, fast: Telemetry) -> None:
+    reader.read(PROMPT, None)
     found = fast.attributes
     assert (found[names.GEN_AI_USAGE_INPUT_TOKENS], found[names.GEN_AI_USAGE_OUTPUT_TOKENS]) == (INPUT, OUTPUT)
     assert names.SPANLEDGER_USAGE_ESTIMATED not in found
     assert len(reader.seen) == OUTPUT
 
 
-@CASE
-@LATER
 def test_a_stream_whose_provider_tells_no_usage_is_estimated_within_five_percent(
-    name: str, asked: bool, later: bool, provider: Provider, key: str, fast: Telemetry
+    reader: Reader, provider: Provider, key: str, fast: Telemetry
 ) -> None:
-    reader = Reader(APIS[name], provider, key, asked)
-    reader.read(MUTE, None, later=later)
+    reader.read(MUTE, None)
     found = fast.attributes
     assert found[names.SPANLEDGER_USAGE_ESTIMATED] is True
     assert found[names.GEN_AI_USAGE_OUTPUT_TOKENS] == pytest.approx(provider.bill(key)["output_tokens"], rel=0.05)
     assert len(reader.seen) == OUTPUT
 
 
-@CASE
-@LATER
-def test_a_stream_that_is_abandoned_is_charged_what_was_seen(
-    name: str, asked: bool, later: bool, provider: Provider, key: str, fast: Telemetry
-) -> None:
-    reader = Reader(APIS[name], provider, key, asked)
-    reader.read(SLOW, READ, later=later)
+def test_a_stream_that_is_abandoned_is_charged_what_was_seen(reader: Reader, fast: Telemetry) -> None:
+    reader.read(SLOW, READ)
     _estimated(fast, reader)
     assert fast.one.status.status_code.name == "UNSET"
 
 
-@CASE
-@LATER
-def test_a_stream_that_is_cancelled_is_charged_what_was_seen(
-    name: str, asked: bool, later: bool, provider: Provider, key: str, fast: Telemetry
-) -> None:
-    reader = Reader(APIS[name], provider, key, asked)
-    reader.read(SLOW, READ, later=later, error=LookupError)
+def test_a_stream_that_is_cancelled_is_charged_what_was_seen(reader: Reader, fast: Telemetry) -> None:
+    reader.read(SLOW, READ, error=LookupError)
     _estimated(fast, reader)
 
 
-@CASE
-@LATER
-def test_a_stream_that_its_server_cuts_is_charged_what_was_seen(
-    name: str, asked: bool, later: bool, provider: Provider, key: str, fast: Telemetry
-) -> None:
-    reader = Reader(APIS[name], provider, key, asked)
+def test_a_stream_that_its_server_cuts_is_charged_what_was_seen(reader: Reader, fast: Telemetry) -> None:
     with pytest.raises((openai.APIConnectionError, anthropic.APIConnectionError, httpx2.TransportError)):
-        reader.read(CUT, None, later=later)
+        reader.read(CUT, None)
     output = _estimated(fast, reader)
     assert len(reader.seen) > 100
     assert output == pytest.approx(len(reader.seen) + UNDER_WAY, rel=0.05)

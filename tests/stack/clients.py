@@ -26,6 +26,7 @@ class Stack:
     jaeger: str
     prometheus: str
     alertmanager: str
+    spanledger: str
     collector_metrics: str
     collector_self_metrics: str
     collector_health: str

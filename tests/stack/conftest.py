@@ -29,7 +29,8 @@ from spanstack import layout, ports, services, supervisor  # noqa: E402  (the pa
 from tests.stack.clients import Jaeger, Launch, Prometheus, Send, Stack, eventually  # noqa: E402
 
 # The decisions of the tail sampler come sooner than as shipped; everything else is as shipped.
-QUICK = {"COLLECTOR_DECISION_WAIT": "4s", "COLLECTOR_DECISION_WAIT_AFTER_ROOT": "1s"}
+# The service has nobody's budgets.
+QUICK = {"COLLECTOR_DECISION_WAIT": "4s", "COLLECTOR_DECISION_WAIT_AFTER_ROOT": "1s", "SPANLEDGER_STORE": "memory:"}
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,9 @@ from spanstack.layout import Binaries
 from spanstack.services import Setting
 from tests.stack.clients import Launch
 
+from spanledger.scope import Prompt, Scope
+from spanledger.semconv import aliases, names
+
 # promtool and amtool come with what `binaries` installs.
 pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.usefixtures("binaries")]
 
@@ -142,3 +145,26 @@ def test_alertmanager_takes_its_configuration_and_shows_every_alert(severity: st
 def test_shell_scripts_parse() -> None:
     for script in (DEPLOY / "collector/regenerate.sh", DEPLOY / "native/spanstack/apt-install.sh"):
         assert run("sh", "-n", script).returncode == 0
+
+
+def test_the_ledger_gets_what_it_reads_of_a_span_and_no_content() -> None:
+    spans = yaml.safe_load(COLLECTOR.read_text())["processors"]["transform/ledger"]["trace_statements"][1]
+    kept = re.compile(spans["statements"][0].split('"')[1].replace("\\\\", "\\"))
+    content = {names.GEN_AI_INPUT_MESSAGES, names.GEN_AI_OUTPUT_MESSAGES}
+    read = {
+        *aliases.ALL,
+        *aliases.ALL.values(),
+        *aliases.STRUCTURED,
+        *Scope("r", "s", "t", "u", "e", "q", Prompt("p", "1", "h"), "a", "w", "c").attributes(),
+        *(value for name, value in vars(names).items() if name.startswith(("SPANLEDGER_USAGE", "SPANLEDGER_BUDGET"))),
+        names.SPANLEDGER_CALL_ID,
+        names.GEN_AI_RESPONSE_FINISH_REASONS,
+        names.ERROR_TYPE,
+    }
+    others = {*content, "gen_ai.prompt.0.content", "llm.input_messages.0.message.content", "x"}
+
+    assert {name for name in read if "." in name and not kept.search(name)} == {
+        "gen_ai.openai.response.system_fingerprint",
+        names.OPENAI_RESPONSE_SYSTEM_FINGERPRINT,
+    }
+    assert {name for name in others if kept.search(name)} == set()

@@ -39,7 +39,8 @@ def running(tmp_path: Path) -> Iterator[Running]:
     """A stack of this test's own: the process, and what it printed."""
     pipe = subprocess.PIPE
     arguments = command(tmp_path, "--ports", "auto", "--format", "json")
-    with subprocess.Popen(arguments, stdout=pipe, stderr=pipe, text=True) as process:
+    environment = {**os.environ, "SPANLEDGER_STORE": "memory:"}
+    with subprocess.Popen(arguments, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
         assert process.stdout
         yield process, json.loads(process.stdout.readline())
         process.terminate()
@@ -47,7 +48,12 @@ def running(tmp_path: Path) -> Iterator[Running]:
 
 def test_everything_it_prints_answers(running: Running) -> None:
     _, told = running
-    pages = {"jaeger": "/api/v3/services", "prometheus": "/-/ready", "alertmanager": "/-/ready"}
+    pages = {
+        "jaeger": "/api/v3/services",
+        "prometheus": "/-/ready",
+        "alertmanager": "/-/ready",
+        "spanledger": "/readyz",
+    }
     for name in (
         "jaeger",
         "prometheus",
@@ -58,6 +64,8 @@ def test_everything_it_prints_answers(running: Running) -> None:
     ):
         with urllib.request.urlopen(told[name] + pages.get(name, ""), timeout=5) as answer:
             assert answer.status == 200, name
+    with urllib.request.urlopen(told["spanledger"] + "/readyz", timeout=5) as answer:
+        assert answer.status == 200
     for name in ("otlp_grpc", "otlp_http", "jaeger_otlp_grpc"):
         host, port = told[name].removeprefix("http://").split(":")
         socket.create_connection((host, int(port)), timeout=5).close()

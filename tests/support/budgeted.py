@@ -11,10 +11,13 @@ from tests.support.telemetry import BOOK, Telemetry, telemetry
 
 from spanledger.budget import inline
 from spanledger.budget.memory import MemoryStore
-from spanledger.budget.store import Counter, Store
+from spanledger.budget.store import Counter, Figures, Store
+from spanledger.config import Settings
 from spanledger.guard import Guard
 from spanledger_instrumentation.adapter import Adapter
+from spanledger_instrumentation.anthropic import AnthropicAdapter
 from spanledger_instrumentation.openai import OpenAIAdapter
+from spanledger_instrumentation.wire import WireAdapter
 
 #: The counter of the budget `global=...`.
 GLOBAL = Counter("global/total", "", "total")
@@ -36,10 +39,30 @@ def budgeted(
         made.runtime.shutdown()
 
 
+@contextmanager
+def budgeted_everywhere(budgets: str, **settings: Any) -> Iterator[Telemetry]:
+    """Every adapter that calls models, with budgets as the settings make them, in memory."""
+    made = telemetry(Settings(budgets=budgets, store="memory:", **settings))
+    adapters = [adapter(made.calls) for adapter in (OpenAIAdapter, AnthropicAdapter, WireAdapter)]
+    for one in adapters:
+        one.install()
+    try:
+        yield made
+    finally:
+        for one in adapters:
+            one.uninstall()
+        made.runtime.shutdown()
+
+
 def figures(made: Telemetry, counter: Counter = GLOBAL) -> tuple[int, int]:
     """What a counter says is spent and held."""
+    found = books(made, counter)
+    return found.committed, found.held
+
+
+def books(made: Telemetry, counter: Counter = GLOBAL) -> Figures:
+    """All that a counter says."""
     guard = made.calls.guard
     assert guard is not None
     assert guard.store is not None
-    found = guard.store.figure(counter)
-    return found.committed, found.held
+    return guard.store.figure(counter)

@@ -80,6 +80,7 @@ def runs(entries: list[Entry], window: Window, only: Filter) -> list[tuple[str, 
         if entry.run:
             began[entry.run] = min(entry.started, began.get(entry.run, entry.started))
     inside = [(at, id_) for id_, at in began.items() if window.since * NANO <= at < window.until * NANO]
-    ever = Window(0, 2**33)
-    found = [(id_, matching([e for e in entries if e.run == id_], ever, only)) for _, id_ in sorted(inside)[::-1]]
-    return [(id_, own) for id_, own in found if own]
+    of_run: dict[str, list[Entry]] = {}
+    for entry in matching(entries, Window(0, 2**33), only):
+        of_run.setdefault(entry.run or "", []).append(entry)
+    return [(id_, of_run[id_]) for _, id_ in sorted(inside)[::-1] if id_ in of_run]

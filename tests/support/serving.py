@@ -13,6 +13,7 @@ from tests.support.entries import BEGIN, DAYS, NANO
 
 from spanledger.budget.inline import parse
 from spanledger.budget.memory import MemoryStore
+from spanledger.budget.register import counters
 from spanledger.budget.store import Claim, Counter, Store
 from spanledger.config import Settings
 from spanledger.service.app import create
@@ -28,15 +29,15 @@ TENANTS = ("acme", "globex")
 
 def spent(store: Store) -> Store:
     """With something in the counters of each budget; run-1 is halted."""
-    day = BUDGETS[1].window.ids(store.now(), "")[0]
-    for counter, limit, amount in (
-        (Counter("global/total", "", "total"), 100 * NANO, 30_000_001),
-        (Counter("tenant/day", "acme", day), 10 * NANO, 20_000_001),
-        (Counter("tenant/day", "globex", day), 10 * NANO, 10_000_000),
-        (Counter("run/run", "run-1", "run-1"), NANO, NANO),
-        (Counter("user/total", "ann", "total"), 9000, 8999),
-        (Counter("tenant/total", "globex", "total"), 50, 7),
+    for index, value, run, limit, amount in (
+        (0, "", "", 100 * NANO, 30_000_001),
+        (1, "acme", "", 10 * NANO, 20_000_001),
+        (1, "globex", "", 10 * NANO, 10_000_000),
+        (2, "run-1", "run-1", NANO, NANO),
+        (3, "ann", "", 9000, 8999),
+        (4, "globex", "", 50, 7),
     ):
+        counter = counters(BUDGETS[index], value, run, store.now())[0]
         hold = f"{counter.key}-hold"
         assert store.reserve(hold, [Claim(counter, amount, limit)], 60) is None
         store.settle(hold, [Claim(counter, amount, limit)], (amount,))

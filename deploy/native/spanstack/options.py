@@ -30,7 +30,7 @@ def parse(arguments: list[str]) -> Options:
     """Reads the command line; ends the program with exit code 2 where it is wrong."""
     parser = argparse.ArgumentParser(
         prog="stack.py",
-        description="Runs collector, Jaeger, Prometheus and Alertmanager on loopback until Ctrl-C. Needs no Docker.",
+        description="Runs collector, Jaeger, Prometheus, Alertmanager and spanledger on loopback. Needs no Docker.",
         epilog="COLLECTOR_* variables of collector-config.yaml, such as COLLECTOR_KEEP_PERCENT, are passed on.",
     )
     parser.add_argument("--ports", choices=("default", "auto"), default="default", help="usual ports, or free ones")

@@ -26,6 +26,7 @@ class Ports:
     jaeger_health: int = 13134
     prometheus: int = 9090
     alertmanager: int = 9093
+    spanledger: int = 8320
 
 
 def address(port: int) -> str:

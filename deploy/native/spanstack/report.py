@@ -15,6 +15,7 @@ def endpoints(ports: Ports) -> dict[str, str]:
         "jaeger": url(ports.jaeger),
         "prometheus": url(ports.prometheus),
         "alertmanager": url(ports.alertmanager),
+        "spanledger": url(ports.spanledger),
         "collector_metrics": url(ports.collector_metrics) + "/metrics",
         "collector_self_metrics": url(ports.collector_self) + "/metrics",
         "collector_health": url(ports.collector_health),
@@ -38,6 +39,7 @@ The stack is up; Ctrl-C stops it.
   Jaeger            {at["jaeger"]}   (/api/v3; the pages themselves come with the image that compose uses)
   Prometheus        {at["prometheus"]}
   Alertmanager      {at["alertmanager"]}
+  spanledger        {at["spanledger"]}
   metrics of apps   {at["collector_metrics"]}
   state and logs    {state}
 

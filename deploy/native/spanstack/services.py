@@ -1,7 +1,8 @@
-"""The four servers: with which command, environment and configuration each one runs, and when it is ready."""
+"""The five servers: with which command, environment and configuration each one runs, and when it is ready."""
 
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,7 @@ def collector(setting: Setting) -> Service:
         "COLLECTOR_SELF_PORT": str(ports.collector_self),
         "COLLECTOR_HEALTH": address(ports.collector_health),
         "COLLECTOR_JAEGER": address(ports.jaeger_otlp),
+        "COLLECTOR_SPANLEDGER": address(ports.spanledger),
         "COLLECTOR_QUEUE_DIR": str(setting.state / "queue"),
         "COLLECTOR_FLUSH": setting.interval,
     }
@@ -105,6 +107,20 @@ def alertmanager(setting: Setting) -> Service:
     return Service("alertmanager", command, {}, url(setting.ports.alertmanager) + "/-/ready")
 
 
+def spanledger(setting: Setting) -> Service:
+    """Our own service. Its ledger is a file of the stack's, unless the environment names another one."""
+    file = setting.state / "ledger" / "calls.sqlite"
+    environment = {
+        "SPANLEDGER_SERVICE_HOST": HOST,
+        "SPANLEDGER_SERVICE_PORT": str(setting.ports.spanledger),
+        "SPANLEDGER_DATABASE_URL": os.environ.get("SPANLEDGER_DATABASE_URL", f"sqlite://{file}"),
+        "SPANLEDGER_COLLECTOR_URL": url(setting.ports.collector_health),
+        "SPANLEDGER_JAEGER_URL": url(setting.ports.jaeger),
+    }
+    command = (sys.executable, "-m", "spanledger", "serve")
+    return Service("spanledger", command, environment, url(setting.ports.spanledger) + "/readyz")
+
+
 def localised(config: str, setting: Setting) -> str:
     """Compose's prometheus.yml with the host names replaced by our addresses, and our interval."""
     ports = setting.ports
@@ -125,7 +141,7 @@ def localised(config: str, setting: Setting) -> str:
 
 def all_of(setting: Setting) -> list[Service]:
     """The whole stack in the order in which it starts; it is stopped in the opposite order."""
-    return [jaeger(setting), alertmanager(setting), prometheus(setting), collector(setting)]
+    return [jaeger(setting), alertmanager(setting), prometheus(setting), spanledger(setting), collector(setting)]
 
 
 def environment_of(service: Service) -> dict[str, str]:

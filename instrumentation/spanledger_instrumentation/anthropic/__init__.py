@@ -51,5 +51,8 @@ class AnthropicAdapter(ClientAdapter):
 
     @staticmethod
     def _own_span(wrapped: Callable[..., Any], _module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """The client (from 1.14 on) makes a span with tokens itself; one metered span is enough for a call."""
+        """The client (from 1.14 on) makes a span of each call itself: below ours there is none.
+
+        Its tokens would be covered by the span of our call, but whoever counts failed spans would count a call twice.
+        """
         return None if isinstance(CURRENT.get(), Metered) else wrapped(*args, **kwargs)

@@ -40,7 +40,7 @@ class Submission(batches.Submission):
 
     def request(self, model: str | None) -> Request:
         """What is asked of a model."""
-        return request(self._endpoint, {"model": model}, *self._whom, stream=False)
+        return request(self._endpoint, {"model": model}, self._whom, stream=False)
 
     def submitted(self, body: bytes) -> str | None:
         """The id of the batch."""
@@ -76,4 +76,4 @@ class Results(batches.Results):
 
     def request(self, operation: str, model: str | None) -> Request:  # noqa: ARG002  messages are chat
         """What was asked of a model."""
-        return request(self._endpoint, {"model": model}, *self._whom, stream=False)
+        return request(self._endpoint, {"model": model}, self._whom, stream=False)

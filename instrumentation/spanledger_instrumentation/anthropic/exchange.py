@@ -42,7 +42,8 @@ class MessageExchange(Metered):
     def __init__(self, calls: Calls, client: Any, args: tuple[Any, ...], options: Any, found: Endpoint) -> None:
         body = _body(options)
         streams = found.stream or body.get("stream") is True
-        super().__init__(calls, args, body, request(found, body, *whom(client, provider), stream=streams))
+        asked = request(found, body, whom(client, provider, options.headers), stream=streams)
+        super().__init__(calls, args, body, asked)
 
     def attempt_begins(self, args: tuple[Any, ...]) -> None:
         """An HTTP attempt. The client has drawn up the body by now; middleware may have changed it."""

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from spanledger.messages import Request
 from spanledger.semconv import names
 from spanledger_instrumentation.clients.shapes import mapping
-from spanledger_instrumentation.clients.whom import by_host, of_class
+from spanledger_instrumentation.clients.whom import Whom, by_host, of_class
 
 #: Messages as Anthropic serves them, and as Bedrock and Vertex do.
 _MESSAGES = re.compile(r"(?:^|/)v1/messages$")
@@ -67,20 +67,19 @@ def provider(client: Any, host: str) -> str:
     return by_host(host) or "anthropic"
 
 
-def request(
-    found: Endpoint, body: Mapping[str, Any], who: str, server: tuple[str, int | None], *, stream: bool
-) -> Request:
-    """The facts of a request: `who` is the provider, `server` its host and port (None for the scheme's own)."""
+def request(found: Endpoint, body: Mapping[str, Any], who: Whom, *, stream: bool) -> Request:
+    """The facts of a request."""
     model = body.get("model", found.model)
     tier = "fast" if body.get("speed") == "fast" else body.get("service_tier")
     return Request(
         operation="chat",
-        provider=who,
+        provider=who.provider,
         model=model if isinstance(model, str) else None,
-        server_address=server[0] or None,
-        server_port=server[1],
+        server_address=who.host or None,
+        server_port=who.port,
         stream=stream,
         tier=tier if isinstance(tier, str) else None,
+        key=who.key,
         attributes=_attributes(body),
     )
 

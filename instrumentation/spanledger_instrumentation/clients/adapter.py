@@ -7,6 +7,7 @@ read.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, ClassVar
@@ -48,20 +49,20 @@ class ClientAdapter(Adapter):
         self.wrap(self.base, f"SyncAPIClient.{self.attempt}", self._attempt)
         self.wrap(self.base, f"AsyncAPIClient.{self.attempt}", self._attempt_async)
 
+    @abstractmethod
     def exchange(self, client: Any, args: tuple[Any, ...]) -> Exchange | None:
         """The exchange for a request of the client, None if it asks no model to work or cannot be understood.
 
         `args` are those of the client's `request`: `cast_to` and the options.
         """
-        raise NotImplementedError
 
     def lone(self, client: Any, args: tuple[Any, ...]) -> Exchange | None:  # noqa: ARG002  what an attempt is made with
         """The exchange for an attempt that belongs to no request, None if there is nothing to meter in it."""
         return None
 
+    @abstractmethod
     def received(self, result: Any, kwargs: dict[str, Any]) -> tuple[Any, bool]:
         """The response in what an attempt returned, and whether its body is still to come."""
-        raise NotImplementedError
 
     def _begin(self, client: Any, args: tuple[Any, ...]) -> Exchange | None:
         """As `exchange`. A request that is not metered hides the one in whose midst it is made."""
@@ -78,13 +79,14 @@ class ClientAdapter(Adapter):
             return wrapped(*args, **kwargs)
         with exchange, REFUSING:
             exchange.prepare()
-            try:
-                result = wrapped(*exchange.args, **kwargs)
-            except Exception as error:
-                if not exchange.again(error):
-                    raise
-                result = wrapped(*exchange.args, **kwargs)
-                exchange.got_through()
+            while True:
+                try:
+                    result = wrapped(*exchange.args, **kwargs)
+                    break
+                except Exception as error:
+                    if not exchange.again(error):
+                        raise
+            exchange.got_through()
         return result
 
     async def _request_async(
@@ -96,13 +98,14 @@ class ClientAdapter(Adapter):
             return await wrapped(*args, **kwargs)
         with exchange, REFUSING:
             exchange.prepare()
-            try:
-                result = await wrapped(*exchange.args, **kwargs)
-            except Exception as error:
-                if not exchange.again(error):
-                    raise
-                result = await wrapped(*exchange.args, **kwargs)
-                exchange.got_through()
+            while True:
+                try:
+                    result = await wrapped(*exchange.args, **kwargs)
+                    break
+                except Exception as error:
+                    if not exchange.again(error):
+                        raise
+            exchange.got_through()
         return result
 
     def _attempt(self, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

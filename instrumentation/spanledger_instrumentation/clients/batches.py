@@ -7,6 +7,7 @@ Each result is priced by itself.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from spanledger.semconv import names
 from spanledger.stream import Tap
 from spanledger.tapping import tap_response
 from spanledger.usage import Usage
+from spanledger_instrumentation.clients.answers import ProviderError
 from spanledger_instrumentation.clients.billing import billed, billed_status
 from spanledger_instrumentation.clients.bodies import Untimed, show
 from spanledger_instrumentation.clients.exchange import Exchange
@@ -51,7 +53,7 @@ def key_of(batch: str) -> str:
     return f"batch:{batch}"
 
 
-class Submission(Exchange):
+class Submission(Exchange, ABC):
     """A batch is submitted: nothing is used yet, but who pays is known, and what it may cost at most is held."""
 
     library: ClassVar[str]
@@ -62,17 +64,17 @@ class Submission(Exchange):
         self._payer = scope.current()
         self._asked: list[tuple[Request, Admission, Sequence[Bound]]] = []
 
+    @abstractmethod
     def wanted(self, args: tuple[Any, ...]) -> Mapping[str | None, Sequence[Bound]]:
         """The worst cases of its requests, by the model they ask; `args` are what the attempt is made with."""
-        raise NotImplementedError
 
+    @abstractmethod
     def request(self, model: str | None) -> Request:
         """What is asked of a model."""
-        raise NotImplementedError
 
+    @abstractmethod
     def submitted(self, body: bytes) -> str | None:
         """The id of the batch, in the answer."""
-        raise NotImplementedError
 
     def _ask(self, args: tuple[Any, ...]) -> None:
         """See whom the requests ask, where budgets count that."""
@@ -99,23 +101,37 @@ class Submission(Exchange):
             for _, admission, bounds in self._asked:
                 yield from admission.admit(*(replace(bound, lasting=True) for bound in bounds))
         except BaseException:
-            self._over(billed=False)
+            self._give_back()
             raise
 
     def attempt_failed(self, error: BaseException) -> None:
         """It is not known whether the batch was submitted."""
-        self._over(billed=billed(error, self._handled))
+        if billed(error, self._handled):
+            self._lost(error)
+        else:
+            self._give_back()
 
     def attempt_answered(self, response: Any, *, streamed: bool) -> None:
         """The batch has an id now, or was not taken."""
-        if response.status_code >= 300:
-            self._over(billed=billed_status(response.status_code))
-        else:
+        status = response.status_code
+        if status < 300:
             show(self._calls, response, self._answered, streamed=streamed)
+        elif billed_status(status):
+            self._lost(ProviderError(f"HTTP {status}", str(status)))
+        else:
+            self._give_back()
 
-    def _over(self, *, billed: bool) -> None:
+    def _give_back(self) -> None:
         for _, admission, _ in self._asked:
-            admission.attempt_over(billed=billed)
+            admission.attempt_over(billed=False)
+
+    def _lost(self, error: BaseException) -> None:
+        """The attempt is charged what was held for it: a call for each model says so, and its lost attempt."""
+        for request, admission, _ in self._asked:
+            call = self._calls.start(request, self._payer)
+            call.admission = admission.told(call.span)
+            call.attempt_over(billed=True)
+            call.fail(error)
 
     def _answered(self, body: bytes) -> None:
         with contained(self.library):
@@ -134,7 +150,7 @@ class Submission(Exchange):
                 self._calls.start(self._asked[0][0], self._payer).fail(BudgetExceeded(error.refusal))
 
 
-class Results(Exchange, Untimed):
+class Results(Exchange, Untimed, ABC):
     """The results of a batch are read. It is also what a tap tells: that the app has read all it wanted."""
 
     library: ClassVar[str]
@@ -146,17 +162,17 @@ class Results(Exchange, Untimed):
         self._whole = False
 
     @property
+    @abstractmethod
     def batch(self) -> str | None:
         """The id of the batch; None where it is not known."""
-        raise NotImplementedError
 
+    @abstractmethod
     def line(self, raw: bytes) -> Result | None:
         """The result in a line; None for those that failed, expired or were cancelled: they are not billed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def request(self, operation: str, model: str | None) -> Request:
         """What was asked of a model."""
-        raise NotImplementedError
 
     def __enter__(self) -> Results:
         super().__enter__()

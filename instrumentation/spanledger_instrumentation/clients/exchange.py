@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import replace
@@ -81,10 +82,10 @@ class Exchange:
         return False
 
     def got_through(self) -> None:
-        """The request that was made once more was answered."""
+        """The request was answered, at once or when it was made again."""
 
 
-class Metered(Exchange):
+class Metered(Exchange, ABC):
     """A request that makes a model work: a call together with what its answers are read by."""
 
     #: What our own failures are counted under.
@@ -105,29 +106,29 @@ class Metered(Exchange):
         self._failure: tuple[str, int | None] | None = None
         self._handed_over = False
 
+    @abstractmethod
     def prompt(self, body: Mapping[str, Any]) -> dict[str, str]:
         """What was asked, as attributes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def plain(self) -> BodyReader:
         """Reads an answer that comes as one body."""
-        raise NotImplementedError
 
+    @abstractmethod
     def events(self, content_type: str) -> Tap | None:
         """Reads an answer that comes in events; None if it is none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def wants_json(self) -> bool:
         """Whether the answer was asked for as JSON."""
-        raise NotImplementedError
 
+    @abstractmethod
     def bound(self, size: int | None) -> Bound:
         """The worst case of the request, whose body has so many bytes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def alter(self, cut: Cut) -> None:
         """Put another model or a cap into the request."""
-        raise NotImplementedError
 
     def prepare(self) -> None:
         """Let the budgets say what must be different."""

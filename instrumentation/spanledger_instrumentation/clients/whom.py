@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
+
+from spanledger_instrumentation.clients.keys import fingerprint, given, secret_of
 
 #: Providers by the end of the host name.
 _HOSTS = (
@@ -33,9 +35,19 @@ _HOSTS = (
     (".cloud.databricks.com", "databricks"),
     ("router.huggingface.co", "hugging_face"),
 )
-Whom = tuple[str, tuple[str, int | None]]
-#: The base URL of each client, and whom it names.
-_KEPT: WeakKeyDictionary[Any, tuple[Any, Whom]] = WeakKeyDictionary()
+
+
+class Whom(NamedTuple):
+    """Whom a request is sent to, and by whose key: the provider, host and port, and the key's fingerprint."""
+
+    provider: str
+    host: str = ""
+    port: int | None = None
+    key: str | None = None
+
+
+#: The base URL of each client, the hash of its key, and whom they name.
+_KEPT: WeakKeyDictionary[Any, tuple[Any, int, Whom]] = WeakKeyDictionary()
 
 
 def by_host(host: str) -> str | None:
@@ -51,13 +63,16 @@ def of_class(client: Any, *fragment: str) -> bool:
     return any(piece in kind.__name__ for kind in type(client).__mro__ for piece in fragment)
 
 
-def whom(client: Any, provider: Callable[[Any, str], str]) -> Whom:
-    """The provider that a client calls, with host and port, kept for as long as client and base URL are the same.
+def whom(client: Any, provider: Callable[[Any, str], str], headers: object = None) -> Whom:
+    """Whom a client calls, kept for as long as client, base URL and key are the same.
 
-    `provider` tells it of a client and a host.
+    `provider` tells the provider of a client and a host; `headers` are those that the app gave to this one request.
     """
-    url = client.base_url
+    url, secret = client.base_url, secret_of(client)
     kept = _KEPT.get(client)
-    if kept is None or kept[0] is not url:
-        kept = _KEPT[client] = (url, (provider(client, url.host), (url.host, url.port)))
-    return kept[1]
+    if kept is None or kept[0] is not url or kept[1] != hash(secret):
+        found = Whom(provider(client, url.host), url.host, url.port, fingerprint(secret))
+        kept = _KEPT[client] = (url, hash(secret), found)
+    if isinstance(headers, Mapping) and headers and (other := given(headers)) is not None:
+        return kept[2]._replace(key=fingerprint(other))
+    return kept[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any, ClassVar
 
 from spanledger.call import Calls
@@ -24,8 +25,8 @@ class OpenAIAdapter(ClientAdapter):
 
     def __init__(self, calls: Calls) -> None:
         super().__init__(calls)
-        #: Base URLs whose server refuses `stream_options.include_usage`.
-        self._without_usage: set[str] = set()
+        #: Fields that we add and servers refuse, by host and port.
+        self._refused: defaultdict[tuple[str, int | None], set[str]] = defaultdict(set)
 
     def install(self) -> None:
         """Wrap the client's methods, and the sessions that it has over websockets."""
@@ -46,7 +47,7 @@ class OpenAIAdapter(ClientAdapter):
                 return self._filed(client, args, batch_step(method, url))
             if found.retrieved is None:
                 kind = MediaExchange if found.api in MEDIA else OpenAIExchange
-                return kind(self.calls, client, args, found, self._without_usage)
+                return kind(self.calls, client, args, found, self._refused)
             if background.waiting(self.calls, found.retrieved):
                 return Reread(self.calls, client, args, found)
         return None

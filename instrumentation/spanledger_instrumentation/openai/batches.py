@@ -22,7 +22,7 @@ from spanledger_instrumentation.clients.bodies import show
 from spanledger_instrumentation.clients.exchange import Exchange
 from spanledger_instrumentation.clients.shapes import mapping, mappings, text
 from spanledger_instrumentation.clients.sizes import size
-from spanledger_instrumentation.clients.whom import Whom, whom
+from spanledger_instrumentation.clients.whom import whom
 from spanledger_instrumentation.openai.bound import bound
 from spanledger_instrumentation.openai.request import Api, Endpoint, endpoint, provider, request
 from spanledger_instrumentation.openai.units import with_tools
@@ -118,7 +118,7 @@ class Submission(batches.Submission):
 
     def request(self, model: str | None) -> Request:
         """What is asked of a model."""
-        return request(self._endpoint, {"model": model}, *self._whom, stream=False)
+        return request(self._endpoint, {"model": model}, self._whom, stream=False)
 
     def submitted(self, body: bytes) -> str | None:
         """The id of the batch."""
@@ -152,7 +152,7 @@ class Look(Exchange):
             self._calls.remembered.put(f"file:{file}", batch)
         if output is None and found.get("status") in _OVER:
             for model, held in settled(self._calls, batch).items():
-                asked = request(Endpoint("chat", "chat"), {"model": model}, *self._whom, stream=False)
+                asked = request(Endpoint("chat", "chat"), {"model": model}, self._whom, stream=False)
                 release(self._calls, asked, held)
 
 
@@ -164,7 +164,7 @@ class Results(batches.Results):
     def __init__(self, calls: Calls, client: Any, args: tuple[Any, ...], file: str) -> None:
         super().__init__(calls, args)
         self._file = file
-        self._whom: Whom = whom(client, provider)
+        self._whom = whom(client, provider)
 
     @property
     def batch(self) -> str | None:
@@ -191,4 +191,4 @@ class Results(batches.Results):
     def request(self, operation: str, model: str | None) -> Request:
         """What was asked of a model."""
         api: Api = next((api for api, name in _KINDS.values() if name == operation), "chat")
-        return request(Endpoint(api, operation), {"model": model}, *self._whom, stream=False)
+        return request(Endpoint(api, operation), {"model": model}, self._whom, stream=False)

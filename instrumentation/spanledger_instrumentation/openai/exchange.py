@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, ClassVar
 
 from spanledger.admission import Cut
 from spanledger.bound import Bound
 from spanledger.call import Calls
+from spanledger.errors import contained
 from spanledger.semconv import names
 from spanledger.stream import BodyReader, EventTap, Tap
 from spanledger_instrumentation.clients.exchange import Metered
@@ -16,23 +16,19 @@ from spanledger_instrumentation.clients.limits import RateLimits
 from spanledger_instrumentation.clients.shapes import mapping, mappings
 from spanledger_instrumentation.clients.whom import whom
 from spanledger_instrumentation.openai import background, content, media
+from spanledger_instrumentation.openai.added import Added
 from spanledger_instrumentation.openai.answer import PlainReader
 from spanledger_instrumentation.openai.bound import LEGACY_CAP, bound, cap_field
 from spanledger_instrumentation.openai.events import ChatEvents
 from spanledger_instrumentation.openai.request import Endpoint, provider, request, wants_json
 from spanledger_instrumentation.openai.response_events import ResponseEvents
 
-_OPTION = re.compile(r"stream_options|include_usage", re.IGNORECASE)
 
-
-def rejects_usage_option(error: BaseException) -> bool:
-    """Whether a server refused a request because of `stream_options.include_usage`."""
-    if getattr(error, "status_code", None) not in (400, 422):
-        return False
+def _said(error: BaseException) -> str:
+    """What a server says is wrong with a request."""
     body = mapping(getattr(error, "body", None))
-    named = [str(error), str(body.get("message")), str(body.get("param"))]
-    named += [str(detail.get("loc")) for detail in mappings(body.get("detail"))]
-    return any(_OPTION.search(text) for text in named)
+    said = [str(error), str(body.get("message")), str(body.get("param"))]
+    return " ".join(said + [str(detail.get("loc")) for detail in mappings(body.get("detail"))])
 
 
 def _body(options: Any) -> dict[str, Any]:
@@ -53,7 +49,7 @@ def _with(args: tuple[Any, ...], wanted: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 class OpenAIExchange(Metered):
-    """A call of the OpenAI client. `without_usage`: base URLs whose server refuses `stream_options.include_usage`."""
+    """A call of the OpenAI client. `refused` are fields that servers refuse, by host and port."""
 
     library: ClassVar[str] = "openai"
     limits: ClassVar[RateLimits] = RateLimits.spelled(
@@ -66,60 +62,50 @@ class OpenAIExchange(Metered):
         client: Any,
         args: tuple[Any, ...],
         found: Endpoint,
-        without_usage: set[str],
+        refused: MutableMapping[tuple[str, int | None], set[str]],
     ) -> None:
         self._endpoint = found
-        self._client = client
-        self._without_usage = without_usage
         body = _body(args[1])
         streams = body.get("stream") is True
-        super().__init__(calls, args, body, request(found, body, *whom(client, provider), stream=streams))
-        self._asked = False
-        self._given = args
-        if streams and found.api in ("chat", "completions"):
-            self._ask()
+        who = whom(client, provider, args[1].headers)
+        super().__init__(calls, args, body, request(found, body, who, stream=streams))
+        self._own = args
+        self._added = Added(refused[who.host, who.port])
+        if streams and found.api in ("chat", "completions") and self._added.ask(body):
+            self._add()
 
-    def _ask(self) -> None:
-        """Ask for usage at the end of the stream, in a copy of the options: the app's own stay as they are."""
-        if self._without_usage and str(self._client.base_url) in self._without_usage:
-            return
-        given = self.body.get("stream_options")
-        if given is not None and not isinstance(given, Mapping):
-            return
-        if given is not None and "include_usage" in given:
-            return
-        wanted = {"stream_options": {**(given or {}), "include_usage": True}}
-        self.args = _with(self.args, wanted)
-        self._asked = True
+    def _add(self) -> None:
+        """Put what is added into a copy of the options: the app's own stay as they are."""
+        self.args = _with(self._own, self._added.fields) if self._added.fields else self._own
 
     def bound(self, size: int | None) -> Bound:
         """The worst case of the request."""
         return bound(self._endpoint.api, self.body, size)
 
     def alter(self, cut: Cut) -> None:
-        """Put another model or a cap into a copy of the options."""
-        wanted: dict[str, Any] = {}
+        """Put another model or a cap into the request."""
         if cut.model is not None:
-            wanted["model"] = cut.model
+            self._added.fields["model"] = cut.model
         field = cap_field(self._endpoint.api, self.call.request.provider, self.body)
         if cut.output is not None and field is not None:
-            legacy = self._endpoint.api == "completions"
-            wanted[field] = min(cut.output, LEGACY_CAP) if legacy else cut.output
-        self.body.update(wanted)
-        self.args, self._given = (_with(args, wanted) for args in (self.args, self._given))
+            self._added.cap(field, min(cut.output, LEGACY_CAP) if self._endpoint.api == "completions" else cut.output)
+        self._add()
+        self.body.update(self._added.fields)
 
     def again(self, error: Exception) -> bool:
-        """Whether the error is about the usage option that we added, so that the request is to be made without."""
-        if not (self._asked and rejects_usage_option(error)):
+        """Whether the error is about what we added, so that the request is to be made without it."""
+        if not self._added.may_be_refused(getattr(error, "status_code", None)):
             return False
-        self._asked = False
-        self.args = self._given
-        self.body.pop("stream_options", None)
-        return True
+        with contained("openai"):
+            if self._added.again(_said(error)):
+                self._add()
+                self.body = {**_body(self._own[1]), **self._added.fields}
+                return True
+        return False
 
     def got_through(self) -> None:
-        """The request without the option was answered: this server refuses it."""
-        self._without_usage.add(str(self._client.base_url))
+        """What the server refused is remembered."""
+        self._added.got_through()
 
     def prompt(self, body: Mapping[str, Any]) -> dict[str, str]:
         """What was asked, as attributes."""
@@ -139,7 +125,7 @@ class OpenAIExchange(Metered):
             return None
         if self._endpoint.api == "responses":
             return EventTap(self.call, ResponseEvents(self.body, capture=self.capture))
-        return EventTap(self.call, ChatEvents(self.body, self._asked, capture=self.capture))
+        return EventTap(self.call, ChatEvents(self.body, self._added.asks, capture=self.capture))
 
     def complete(self) -> None:
         """Remember a response that is still being made; it is metered when it is read again."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from spanledger.messages import Request
 from spanledger.semconv import names
-from spanledger_instrumentation.clients.whom import by_host, of_class
+from spanledger_instrumentation.clients.whom import Whom, by_host, of_class
 
 Api = Literal[
     "chat",
@@ -110,20 +110,19 @@ def provider(client: Any, host: str) -> str:
     return by_host(host) or ("azure.ai.openai" if of_class(client, "Azure") else "openai")
 
 
-def request(
-    found: Endpoint, body: Mapping[str, Any], who: str, server: tuple[str, int | None], *, stream: bool
-) -> Request:
-    """The facts of a request: `who` is the provider, `server` its host and port (None for the scheme's own)."""
+def request(found: Endpoint, body: Mapping[str, Any], who: Whom, *, stream: bool) -> Request:
+    """The facts of a request."""
     model = body.get("model")
     tier = body.get("service_tier")
     return Request(
         operation=found.operation,
-        provider=who,
+        provider=who.provider,
         model=model if isinstance(model, str) else None,
-        server_address=server[0] or None,
-        server_port=server[1],
+        server_address=who.host or None,
+        server_port=who.port,
         stream=stream,
         tier=tier if isinstance(tier, str) else None,
+        key=who.key,
         attributes=_attributes(found.api, body),
     )
 

@@ -59,8 +59,8 @@ class Reread(Exchange):
         pending = background.take(self._calls, response_id)
         if pending is None:
             return
-        asked = request(self._endpoint, {"model": pending.model}, *whom(self._client, provider), stream=False)
+        asked = request(self._endpoint, {"model": pending.model}, whom(self._client, provider), stream=False)
         call = resumed(self._calls, asked, pending)
-        if usage is None and call.admission is not None:  # it failed or was cancelled, and has nothing to pay
-            call.admission.attempt_over(billed=False)
+        if usage is None:  # it failed or was cancelled, and has nothing to pay
+            call.attempt_over(billed=False)
         call.succeed(replace(answer, attributes={**answer.attributes, names.GEN_AI_RESPONSE_ID: response_id}))

@@ -22,9 +22,10 @@ from spanledger.call import Call, Calls
 from spanledger.errors import BudgetExceeded, Refused, contained
 from spanledger.messages import Answer, Request
 from spanledger_instrumentation.clients.answers import ProviderError
+from spanledger_instrumentation.clients.keys import fingerprint, given
 from spanledger_instrumentation.clients.shapes import mapping, text
 from spanledger_instrumentation.clients.sizes import size
-from spanledger_instrumentation.clients.whom import by_host
+from spanledger_instrumentation.clients.whom import Whom, by_host
 from spanledger_instrumentation.openai.bound import bound
 from spanledger_instrumentation.openai.request import Endpoint, request
 from spanledger_instrumentation.openai.turns import (
@@ -62,7 +63,8 @@ class Session:
         self._here = context.get_current()
         parts = urlsplit(str(getattr(asked, "path", "")))
         host, _, port = str(asked.headers.get("Host", "")).partition(":")
-        self._whom = (by_host(host) or "openai", (host, int(port) if port.isdigit() else None))
+        key = fingerprint(given(asked.headers))
+        self._whom = Whom(by_host(host) or "openai", host, int(port) if port.isdigit() else None, key)
         query = parse_qs(parts.query)
         self._model: str | None = next(iter(query.get("model", query.get("deployment", []))), None)
         self._session: Mapping[str, Any] = {}
@@ -97,7 +99,7 @@ class Session:
             worst = realtime_bound(body, self._session)
         else:
             body = event
-            asked = request(Endpoint("responses", "chat"), body, *self._whom, stream=True)
+            asked = request(Endpoint("responses", "chat"), body, self._whom, stream=True)
             turn = Turn(self._calls.start(asked), ResponseTurn(body))
             worst = bound("responses", body, size(body))
         self._asked.append(turn)
@@ -115,7 +117,7 @@ class Session:
         return self._calls.start(replace(self._request(self._model), stream=True))
 
     def _request(self, model: str | None, operation: str = "chat") -> Request:
-        return request(Endpoint("realtime", operation), {"model": model}, *self._whom, stream=False)
+        return request(Endpoint("realtime", operation), {"model": model}, self._whom, stream=False)
 
     def _stand(self) -> Iterator[float]:
         """Hold what the next response that the server begins may cost."""
@@ -141,8 +143,7 @@ class Session:
         """The last message did not leave."""
         if (turn := self._sent) is not None:
             self._forget(turn)
-            if turn.call.admission is not None:
-                turn.call.admission.attempt_over(billed=False)
+            turn.call.attempt_over(billed=False)
             turn.call.fail(error)
 
     def received(self, message: object) -> None:
@@ -210,8 +211,7 @@ class Session:
         if turn is None:
             return
         self._forget(turn)
-        if turn.call.admission is not None:
-            turn.call.admission.attempt_over(billed=False)
+        turn.call.attempt_over(billed=False)
         turn.call.fail(ProviderError(error, text(error.get("code")) or text(error.get("type")) or "error"))
 
     def _transcribed(self, found: Mapping[str, Any]) -> None:

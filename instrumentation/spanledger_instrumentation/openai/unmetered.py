@@ -58,6 +58,7 @@ def refuse(calls: Calls, client: Any, method: str, url: str) -> None:
     try:
         calls.unbounded(sentence)
     except BudgetExceeded as error:
-        who, (host, port) = whom(client, provider)
-        calls.start(Request(operation, who, server_address=host or None, server_port=port)).fail(error)
+        who = whom(client, provider)
+        asked = Request(operation, who.provider, server_address=who.host or None, server_port=who.port, key=who.key)
+        calls.start(asked).fail(error)
         leave(error.refusal)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -17,11 +16,9 @@ from spanledger.messages import NOTHING, Answer
 from spanledger.stream import Tap
 from spanledger_instrumentation.clients.billing import billed, billed_status
 from spanledger_instrumentation.clients.sizes import ADDED
+from spanledger_instrumentation.openai.added import Added
 from spanledger_instrumentation.refusal import refuse
 from spanledger_instrumentation.wire.reading import Head, Reading
-
-_OPTION = re.compile(rb"stream_options|include_usage", re.IGNORECASE)
-_OPTIONS = {"stream_options": {"include_usage": True}}
 
 
 class StatusError(Exception):
@@ -33,29 +30,24 @@ class StatusError(Exception):
         self.error_type = str(status)
 
 
-def with_usage(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A request that asks for usage at the end of its stream."""
-    return {**body, "stream_options": {**(body.get("stream_options") or {}), "include_usage": True}}
-
-
 class Exchange:
     """Holds a call together with what its answer is read by. Entered for as long as the request is being made.
 
-    `asks`: the request is sent with `stream_options.include_usage`. `sent` are the bytes of its body, None where nobody
-    knows; `may_alter`: another body may be sent in its place. It also is what a tap tells, because a body that comes at
-    once has no first chunk.
+    `refused` are fields that its server is known to refuse, and is told of more. `sent` are the bytes of its body, None
+    where nobody knows; `may_alter`: another body may be sent in its place. It also is what a tap tells, because a body
+    that comes at once has no first chunk.
     """
 
     def __init__(
-        self, calls: Calls, reading: Reading, *, asks: bool, sent: int | None = None, may_alter: bool = False
+        self, calls: Calls, reading: Reading, refused: set[str], *, sent: int | None = None, may_alter: bool = False
     ) -> None:
         self.call = calls.start(reading.request())
-        self.asks = asks
         self._reading = reading
         self._sent = sent
         self._may_alter = may_alter
-        #: What budgets put into the body: a cap, another model.
-        self._put: dict[str, Any] = {}
+        self._added = Added(refused)
+        if may_alter and reading.takes_usage_option:
+            self._added.ask(reading.asked.body)
         self._output: int | None = None
         self._handed_over = False
 
@@ -74,10 +66,10 @@ class Exchange:
             self._refused(refused.refusal)
         self._output = cut.output
         if cut.output is not None:
-            self._put[field] = cut.output
+            self._added.cap(field, cut.output)
         if cut.model is not None:
             self.call.ask_instead(cut.model)
-            self._put["model"] = cut.model
+            self._added.fields["model"] = cut.model
 
     def admission(self) -> Iterator[float]:
         """Leave from the budgets for an attempt; yields seconds to sleep while it is not given and there is hope.
@@ -107,7 +99,7 @@ class Exchange:
     @property
     def alters(self) -> bool:
         """Whether the request is sent with another body than the app's."""
-        return self.asks or bool(self._put)
+        return bool(self._added.fields)
 
     def _attempt_over(self, *, may_be_billed: bool) -> None:
         self.call.attempt_over(billed=may_be_billed)
@@ -156,28 +148,26 @@ class Exchange:
     def asking(self, body: bytes | str) -> bytes:
         """The body with what is added to it; all else stays byte for byte where the app gave none of it itself."""
         raw = body.encode() if isinstance(body, str) else body
-        said = self._reading.asked.body
-        added = {**(_OPTIONS if self.asks else {}), **self._put}
+        said, added = self._reading.asked.body, self._added.fields
         if not added.keys().isdisjoint(said):  # of two fields of one name servers take the last
             return json.dumps(self.altered(said)).encode()
         return json.dumps(added, separators=(",", ":")).encode()[:-1] + b"," + raw.lstrip()[1:]
 
     def altered(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The same for a body that is yet to be written as JSON."""
-        return {**(with_usage(body) if self.asks else body), **self._put}
+        return {**body, **self._added.fields}
 
     def may_reject(self, status: int) -> bool:
-        """Whether an answer may be about the option that we added, so that its body is to be looked at."""
-        return self.asks and status in (400, 422)
+        """Whether an answer may be about what we added, so that its body is to be looked at."""
+        return self._added.may_be_refused(status)
 
     def rejected(self, body: bytes | None) -> bool:
-        """Whether an answer is about the option that we added; then the request is made again as the app wrote it.
+        """Whether an answer is about what we added; then the request is made again without.
 
         An answer without a body may be.
         """
-        if body is not None and _OPTION.search(body) is None:
+        if not self._added.again(None if body is None else body.decode(errors="replace")):
             return False
-        self.asks = False
         self._attempt_over(may_be_billed=False)
         return True
 
@@ -190,7 +180,8 @@ class Exchange:
             self._attempt_over(may_be_billed=billed_status(status))
             self.call.fail(StatusError(status))
             return None
-        return self._reading.tap(self, head, usage_asked=self.asks)
+        self._added.got_through()
+        return self._reading.tap(self, head, usage_asked=self._added.asks)
 
     def hand_over(self) -> None:
         """The tap is in place; it ends the call."""

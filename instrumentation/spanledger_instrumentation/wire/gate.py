@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NoReturn
 
 from opentelemetry import trace
@@ -10,6 +12,7 @@ from opentelemetry import trace
 from spanledger.call import Calls, claimed
 from spanledger.errors import BudgetExceeded, Refusal, log
 from spanledger_instrumentation.adapter import Understanding
+from spanledger_instrumentation.clients.keys import fingerprint, given
 from spanledger_instrumentation.clients.sizes import sent
 from spanledger_instrumentation.refusal import refuse
 from spanledger_instrumentation.wire.exchange import Exchange
@@ -20,6 +23,10 @@ from spanledger_instrumentation.wire.recognise import called_around, recognise
 
 #: Headers that vouch for the very bytes of a body.
 _SEALS = ("content-digest", "content-md5", "digest", "signature", "x-amz-content-sha256", "transfer-encoding")
+
+
+#: Host and port (None for the scheme's own).
+Server = tuple[str, int | None]
 
 
 def sealed(headers: Mapping[str, str]) -> bool:
@@ -36,8 +43,8 @@ class Gate:
         self._mode = calls.settings.wire
         self._understanding = Understanding(calls, "wire")
         self._warned: set[str] = set()
-        #: Hosts and ports whose server refuses `stream_options.include_usage`.
-        self._without_usage: set[tuple[str, int | None]] = set()
+        #: Fields that we add and servers refuse.
+        self._refused: defaultdict[Server, set[str]] = defaultdict(set)
 
     @staticmethod
     def route(method: str, url: str) -> Route | None:
@@ -47,30 +54,30 @@ class Gate:
         found = route(url)
         return None if found is None or claimed() else found
 
-    def begin(self, found: Route, host: str, port: int | None, body: object, *, may_ask: bool) -> Exchange | None:
+    def begin(
+        self, found: Route, server: Server, body: object, headers: Mapping[str, str], *, may_ask: bool
+    ) -> Exchange | None:
         """The exchange for a request that asks a model to work; None if it does not, or cannot be understood.
 
-        `may_ask`: the body can be replaced by one that asks for usage, or caps the output.
+        `may_ask`: the library can send another body, one that asks for usage or caps the output; not where the headers
+        vouch for the app's own.
 
         Raises:
             BudgetExceeded: Calls that no SDK adapter has claimed are refused. Nothing was sent.
         """
         with self._understanding:
-            asked = recognise(found, host, port, body, self._hosts, called_around(trace.get_current_span()))
+            asked = recognise(found, *server, body, self._hosts, called_around(trace.get_current_span()))
             if asked is None:
                 return None
+            asked = replace(asked, key=fingerprint(given(headers)))
             read = reading(asked, capture=self.calls.settings.capture_content == "span")
             if self._mode == "deny":
-                self._refuse(Exchange(self.calls, read, asks=False))
+                self._refuse(Exchange(self.calls, read, self._refused[server]))
             if self._mode == "warn":
-                self._warn(host)
-            asks = may_ask and read.takes_usage_option and (host, port) not in self._without_usage
-            return Exchange(self.calls, read, asks=asks, sent=sent(body), may_alter=may_ask)
+                self._warn(asked.host)
+            may_alter = may_ask and not sealed(headers)
+            return Exchange(self.calls, read, self._refused[server], sent=sent(body), may_alter=may_alter)
         return None
-
-    def refuses_usage_option(self, host: str, port: int | None) -> None:
-        """The plain request got through where the one with the option did not: this server refuses it."""
-        self._without_usage.add((host, port))
 
     def _warn(self, host: str) -> None:
         if host not in self._warned:

@@ -12,7 +12,7 @@ from spanledger.errors import contained
 from spanledger_instrumentation.adapter import Adapter
 from spanledger_instrumentation.waiting import wait_async
 from spanledger_instrumentation.wire.exchange import Exchange
-from spanledger_instrumentation.wire.gate import Gate, sealed
+from spanledger_instrumentation.wire.gate import Gate
 
 _Send = Callable[..., Awaitable[Any]]
 
@@ -46,8 +46,9 @@ class AiohttpWire(Adapter):
                 return None
             url = session._build_url(args[1])  # noqa: SLF001  what a relative URL is relative to
             body = _body(kwargs)
-            may_ask = body is not None and not kwargs.get("compress") and not sealed(_headers(session, kwargs))
-            return self._gate.begin(found, url.host or "", url.explicit_port, body, may_ask=may_ask)
+            may_ask = body is not None and not kwargs.get("compress")
+            server = (url.host or "", url.explicit_port)
+            return self._gate.begin(found, server, body, _headers(session, kwargs), may_ask=may_ask)
         return None
 
     async def _metered(self, wrapped: _Send, session: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -67,14 +68,8 @@ class AiohttpWire(Adapter):
             if again:
                 await wait_async(exchange.admission())
                 response = await wrapped(*args, **_asking(exchange, kwargs))
-                self._learn(session, args, response)
             self._received(exchange, response)
         return response
-
-    def _learn(self, session: Any, args: tuple[Any, ...], response: Any) -> None:
-        if response.status < 300:
-            url = session._build_url(args[1])  # noqa: SLF001  as above
-            self._gate.refuses_usage_option(url.host or "", url.explicit_port)
 
     def _received(self, exchange: Exchange, response: Any) -> None:
         with contained("wire"):

@@ -11,7 +11,7 @@ from spanledger.tapping import tap_response
 from spanledger_instrumentation.adapter import Adapter
 from spanledger_instrumentation.waiting import wait, wait_async
 from spanledger_instrumentation.wire.exchange import Exchange
-from spanledger_instrumentation.wire.gate import Gate, sealed
+from spanledger_instrumentation.wire.gate import Gate
 from spanledger_instrumentation.wire.paths import Route
 
 #: Transports that answer from an app in this process. Such an app makes calls of its own, and those are metered.
@@ -47,8 +47,8 @@ class HttpxWire(Adapter):
             if type(client._transport_for_url(url)).__name__ in _OF_THIS_PROCESS:  # noqa: SLF001  no public way
                 return None
             body = getattr(request, "_content", None)
-            may_ask = isinstance(body, bytes) and not sealed(request.headers)
-            return self._gate.begin(found, url.host, url.port, body, may_ask=may_ask)
+            server = (url.host, url.port)
+            return self._gate.begin(found, server, body, request.headers, may_ask=isinstance(body, bytes))
         return None
 
     def _send(self, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -67,7 +67,6 @@ class HttpxWire(Adapter):
                 if exchange.rejected(_content(response)):
                     wait(exchange.admission())
                     response = wrapped(_asking(request, exchange), **kwargs)
-                    self._learn(request, response)
             self._received(exchange, response)
         return response
 
@@ -95,13 +94,8 @@ class HttpxWire(Adapter):
                 if exchange.rejected(_content(response)):
                     await wait_async(exchange.admission())
                     response = await wrapped(_asking(request, exchange), **kwargs)
-                    self._learn(request, response)
             self._received(exchange, response)
         return response
-
-    def _learn(self, request: Any, response: Any) -> None:
-        if response.status_code < 300:
-            self._gate.refuses_usage_option(request.url.host, request.url.port)
 
     def _received(self, exchange: Exchange, response: Any) -> None:
         with contained("wire"):

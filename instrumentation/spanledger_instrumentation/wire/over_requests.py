@@ -16,7 +16,7 @@ from spanledger.stream import Tap
 from spanledger_instrumentation.adapter import Adapter
 from spanledger_instrumentation.waiting import wait
 from spanledger_instrumentation.wire.exchange import Exchange
-from spanledger_instrumentation.wire.gate import Gate, sealed
+from spanledger_instrumentation.wire.gate import Gate
 from spanledger_instrumentation.wire.paths import Route
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ class RequestsWire(Adapter):
             if found is None:
                 return None
             url, body = urlsplit(request.url), request.body
-            may_ask = isinstance(body, (bytes, str)) and not sealed(request.headers)
-            return self._gate.begin(found, url.hostname or "", url.port, body, may_ask=may_ask)
+            server, may_ask = (url.hostname or "", url.port), isinstance(body, (bytes, str))
+            return self._gate.begin(found, server, body, request.headers, may_ask=may_ask)
         return None
 
     def _send(self, wrapped: Callable[..., Any], _session: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -61,9 +61,6 @@ class RequestsWire(Adapter):
             if exchange.may_reject(response.status_code) and exchange.rejected(_content(response)):
                 wait(exchange.admission())
                 response = wrapped(_asking(request, exchange), **kwargs)
-                if response.status_code < 300:
-                    url = urlsplit(request.url)
-                    self._gate.refuses_usage_option(url.hostname or "", url.port)
             self._received(exchange, response)
         return response
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
@@ -17,6 +18,7 @@ from spanledger_instrumentation.anthropic.bound import bound as anthropic_bound
 from spanledger_instrumentation.anthropic.events import MessageEvents
 from spanledger_instrumentation.anthropic.exchange import MessageExchange
 from spanledger_instrumentation.clients.limits import RateLimits
+from spanledger_instrumentation.clients.whom import Whom
 from spanledger_instrumentation.dialects import DIALECTS, Dialect, PlainReader, StreamReader
 from spanledger_instrumentation.dialects.bound import bound as dialect_bound
 from spanledger_instrumentation.openai import bound as openai_bound
@@ -50,7 +52,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(ABC):
     """Reads one call. `capture`: prompts and answers go onto the span."""
 
     asked: Asked
@@ -61,29 +63,29 @@ class Reading:
 
     @property
     def takes_usage_option(self) -> bool:
-        """Whether the answer is a stream that tells its usage only if asked, and was not."""
+        """Whether the answer is a stream that tells its usage only if asked."""
         return False
 
+    @abstractmethod
     def request(self) -> Request:
         """The facts of the request."""
-        raise NotImplementedError
 
+    @abstractmethod
     def bound(self, size: int | None) -> Bound:
         """The worst case of the request, whose body has so many bytes."""
-        raise NotImplementedError
 
     @property
     def cap_field(self) -> str | None:
         """The field of the body that caps the output, None where it is not at the top."""
         return None
 
+    @abstractmethod
     def plain(self, head: Head | None = None) -> BodyReader:
         """A reader of the whole answer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tap(self, call: Ends, head: Head, *, usage_asked: bool) -> Tap:
         """What is put into the body of the answer. `usage_asked`: it was we who asked for usage."""
-        raise NotImplementedError
 
     @property
     def _body(self) -> dict[str, Any]:
@@ -91,8 +93,8 @@ class Reading:
         return {**self.asked.body, "model": self.asked.model}
 
     @property
-    def _server(self) -> tuple[str, int | None]:
-        return self.asked.host, self.asked.port
+    def _whom(self) -> Whom:
+        return Whom(self.asked.provider, self.asked.host, self.asked.port, self.asked.key)
 
 
 class OpenAI(Reading):
@@ -108,16 +110,13 @@ class OpenAI(Reading):
 
     @property
     def takes_usage_option(self) -> bool:
-        """Chat and completions that are streamed, unless the app said something about it."""
-        given = self.asked.body.get("stream_options")
-        if not self.asked.stream or self._api not in ("chat", "completions"):
-            return False
-        return given is None or (isinstance(given, Mapping) and "include_usage" not in given)
+        """Chat and completions that are streamed."""
+        return self.asked.stream and self._api in ("chat", "completions")
 
     def request(self) -> Request:
         """As the client's own adapter has it."""
         found = openai.Endpoint(self._api, self.asked.route.operation)
-        made = openai.request(found, self._body, self.asked.provider, self._server, stream=self.asked.stream)
+        made = openai.request(found, self._body, self._whom, stream=self.asked.stream)
         if self.capture:
             return replace(made, attributes={**made.attributes, **openai_content.asked(self.asked.body)})
         return made
@@ -152,7 +151,7 @@ class Anthropic(Reading):
     def request(self) -> Request:
         """As the client's own adapter has it."""
         found = anthropic.Endpoint("messages")
-        made = anthropic.request(found, self._body, self.asked.provider, self._server, stream=self.asked.stream)
+        made = anthropic.request(found, self._body, self._whom, stream=self.asked.stream)
         if self.capture:
             return replace(made, attributes={**made.attributes, **anthropic_content.asked(self.asked.body)})
         return made
@@ -188,7 +187,14 @@ class Other(Reading):
         cap = self._dialect.asked(asked.body).get("max_tokens")
         attributes = {names.GEN_AI_REQUEST_MAX_TOKENS: cap} if type(cap) is int else {}
         return Request(
-            operation, asked.provider, asked.model, asked.host, asked.port, asked.stream, attributes=attributes
+            operation,
+            asked.provider,
+            asked.model,
+            asked.host,
+            asked.port,
+            asked.stream,
+            key=asked.key,
+            attributes=attributes,
         )
 
     def bound(self, size: int | None) -> Bound:

@@ -21,7 +21,10 @@ _LARGEST = 128 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that asks a model to work. `body` is empty where it could not be seen without consuming it."""
+    """A request that asks a model to work. `body` is empty where it could not be seen without consuming it.
+
+    `key` is a fingerprint of the API key in its headers, None where there is none.
+    """
 
     route: Route
     provider: str
@@ -30,6 +33,7 @@ class Asked:
     model: str | None
     body: Mapping[str, Any]
     stream: bool
+    key: str | None = None
 
 
 def parsed(body: object) -> Mapping[str, Any] | None:

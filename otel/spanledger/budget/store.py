@@ -156,11 +156,12 @@ class Entry:
 class Gap:
     """A counter whose figures are not those that its own journal of holds and adjustments adds up to.
 
-    `ledger`: what was committed is not what the rows of the call ledger were charged.
+    `ledger`: what was committed is not what the rows of the call ledger were charged. `prometheus`: what a service's
+    calls cost by its metrics is not what they cost by the ledger, which takes the journal's place.
     """
 
     counter: Counter
-    figure: Literal["committed", "held", "ledger"]
+    figure: Literal["committed", "held", "ledger", "prometheus"]
     counted: int
     journal: int
 

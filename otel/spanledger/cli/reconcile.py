@@ -13,12 +13,14 @@ from spanledger.budget.model import shown
 from spanledger.budget.store import Gap, Store, StoreError
 from spanledger.cli.ledger import recovered, told
 from spanledger.cli.table import table
+from spanledger.errors import ConfigError
 from spanledger.ledger import opening as opening_ledger
 
 
 def add(commands: Any) -> None:
     """Declare the command."""
     own = commands.add_parser("reconcile", help="compare budgets with their journal and the call ledger")
+    own.add_argument("--prometheus", metavar="URL", help="compare with the metrics there too, by service")
     own.add_argument("--format", choices=("table", "json"), default="table")
     own.set_defaults(do=do)
 
@@ -29,7 +31,7 @@ def do(given: argparse.Namespace) -> int:
     try:
         store = opening.existing_store(settings.store)
         counted, gaps = len(store.figures()), list(store.gaps())
-        books, more = _with_ledger(store)
+        books, more = _with_ledger(store, given.prometheus)
     except StoreError as error:
         print(f"spanledger reconcile: the store cannot be read: {error}; see SPANLEDGER_STORE", file=sys.stderr)
         return 2
@@ -43,20 +45,27 @@ def do(given: argparse.Namespace) -> int:
     return 1 if shown_gaps else 0
 
 
-def _with_ledger(store: Store) -> tuple[list[str], list[Gap]]:
-    """The books that were compared, and the gaps between counters and the ledger, where one is kept.
+def _with_ledger(store: Store, metrics: str | None) -> tuple[list[str], list[Gap]]:
+    """The books that were compared, and the gaps between counters, the ledger and metrics, where they are kept.
 
     Raises:
-        ConfigError: there is one, and it cannot be read.
+        ConfigError: there are some, and they cannot be read.
     """
     url = opening_ledger.url_of(config.strict(), budgeted=True)
     made = None if url is None else recovered(url)
     if made is None:
+        if metrics is not None:
+            raise ConfigError("metrics are compared with a ledger, and there is none: set SPANLEDGER_DATABASE_URL")
         return ["journal"], []
-    from spanledger.ledger import reconciling  # noqa: PLC0415  imports much
+    from spanledger.ledger import prometheus, reconciling  # noqa: PLC0415  imports much
 
+    books = ["journal", "ledger"]
     with told(), made.connect().execution_options(reads=True) as connection:
-        return ["journal", "ledger"], list(reconciling.gaps(store, reconciling.charged(connection)))
+        found = list(reconciling.gaps(store, reconciling.charged(connection)))
+        if metrics is not None:
+            books.append("metrics")
+            found += prometheus.gaps(prometheus.counted(metrics), prometheus.costs(connection))
+    return books, found
 
 
 def _told(gap: Gap) -> dict[str, str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spanledger.bound import Bound
 from spanledger.budget.model import Budget
@@ -16,10 +17,13 @@ from spanledger.guard import refusals
 from spanledger.guard.deferred import Deferred
 from spanledger.guard.waiting import Waiting
 from spanledger.guard.worst import Asked, Cut
+from spanledger.semconv import names
 from spanledger.usage import Usage
 
 if TYPE_CHECKING:
     from spanledger.guard.guard import Guard, Warned
+
+_as_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 class Ended(NamedTuple):
@@ -28,6 +32,13 @@ class Ended(NamedTuple):
     hold: str
     charged: tuple[tuple[Counter, int], ...]
     nano_usd: int | None
+
+    def attributes(self) -> dict[str, Any]:
+        """As span attributes: whoever reads the span can keep the same books."""
+        return {
+            names.SPANLEDGER_BUDGET_HOLD: self.hold,
+            names.SPANLEDGER_BUDGET_CHARGES: tuple(_as_json([*counter, amount]) for counter, amount in self.charged),
+        }
 
 
 class Ticket:

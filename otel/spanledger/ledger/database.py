@@ -128,15 +128,15 @@ def reading(made: Engine) -> Iterator[Connection]:
 
 
 class Sink:
-    """Takes entries into the database of a URL, with the tables made first where that is ours to do.
+    """Takes entries into the database of an engine, with the tables made first where that is ours to do.
 
     From time to time it forgets what is older than `keep` says.
     """
 
-    def __init__(self, url: str, keep: Keep = FOR_LONG) -> None:
+    def __init__(self, engine: Engine, keep: Keep = FOR_LONG) -> None:
         self._keep = keep
         self._tidied = 0.0
-        self._engine = engine(url)
+        self._engine = engine
         with suppress_instrumentation():
             ready(self._engine)
 

@@ -72,7 +72,7 @@ def recorder_of(url: str, settings: Settings) -> Recorder:
 
 
 def _sink(url: str, settings: Settings) -> Sink:
-    from spanledger.ledger.database import Sink as Database  # noqa: PLC0415  imports much
+    from spanledger.ledger import database  # noqa: PLC0415  imports much
     from spanledger.ledger.retention import Keep  # noqa: PLC0415  as above
 
-    return Database(url, Keep.of(dict(settings.retention or ())))
+    return database.Sink(database.engine(url), Keep.of(dict(settings.retention or ())))

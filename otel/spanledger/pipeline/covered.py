@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanKind
 
 from spanledger.lineage import Booked, Lineage, Node
 from spanledger.semconv import aliases, names
@@ -26,6 +27,8 @@ from spanledger.usage import Usage, from_attributes
 #: Operations whose tokens are those of one call; on any other span they are a sum.
 INFERENCE = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
 
+#: Spans that can be those of calls.
+KINDS = (SpanKind.CLIENT, SpanKind.INTERNAL)
 #: How usage and cost are spelled, in every dialect; `aliases` names those that begin otherwise.
 _PREFIXES = ("gen_ai.usage.", "llm.usage.", "llm.token_count.", "llm.cost.", "ai.usage.", "anthropic.usage.")
 _CANONICAL = "gen_ai.usage."

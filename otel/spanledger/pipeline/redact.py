@@ -49,6 +49,8 @@ _KNOWN = frozenset(
         names.OPENAI_RESPONSE_SERVICE_TIER,
         names.OPENAI_RESPONSE_SYSTEM_FINGERPRINT,
         names.OPENAI_REQUEST_SERVICE_TIER,
+        names.SPANLEDGER_BUDGET_CHARGES,
+        names.SPANLEDGER_BUDGET_HOLD,
         names.SPANLEDGER_CALL_ID,
         names.SPANLEDGER_RUN_ID,
         names.SPANLEDGER_STAGE,

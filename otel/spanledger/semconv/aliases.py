@@ -100,6 +100,9 @@ ALL = {
 }  # fmt: skip
 
 OPENINFERENCE_KIND = "openinference.span.kind"
+_LANGFUSE_USAGE, _LANGFUSE_COST = "langfuse.observation.usage_details", "langfuse.observation.cost_details"
+#: What is read and is no other name for something of ours.
+STRUCTURED = frozenset({OPENINFERENCE_KIND, _LANGFUSE_USAGE, _LANGFUSE_COST})
 #: Foreign words for an operation.
 _OPERATIONS = {
     "LLM": "chat", "EMBEDDING": "embeddings", "completion": "text_completion", "embedding": "embeddings",
@@ -168,7 +171,7 @@ def _include(found: dict[str, Any], scope: str) -> None:
 def _langfuse(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Langfuse's counts, JSON in an attribute. Each key is a bucket of its own, and its side is the sum of them."""
     found: dict[str, Any] = {}
-    if usage := _numbers(attributes.get("langfuse.observation.usage_details")):
+    if usage := _numbers(attributes.get(_LANGFUSE_USAGE)):
         cached = {key: value for key, value in usage.items() if "cache" in key}
         found = {
             names.GEN_AI_USAGE_INPUT_TOKENS: _side(usage, "input", "prompt", "cache"),
@@ -177,7 +180,7 @@ def _langfuse(attributes: Mapping[str, Any]) -> dict[str, Any]:
             names.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS: sum(v for k, v in cached.items() if _writes(k)),
             names.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS: sum(v for k, v in usage.items() if "reasoning" in k),
         }
-    costs = _numbers(attributes.get("langfuse.observation.cost_details"))
+    costs = _numbers(attributes.get(_LANGFUSE_COST))
     if costs:
         found[names.GEN_AI_USAGE_COST_AMOUNT] = costs.get("total", sum(costs.values()))
     return {key: value for key, value in found.items() if value}

@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from spanledger.config import Settings
 from spanledger.pricing import open_book
-from spanledger.service import problems
+from spanledger.service import intake, problems
 from spanledger.service.books import Books
 from spanledger.service.gate import Gate
 from spanledger.service.meters import Metered, Meters
@@ -75,4 +75,5 @@ def create(
     app.add_middleware(Metered, meters=meters)
     for router in ROUTERS:
         app.include_router(router)
+    app.include_router(intake.router(intake.desk(service)))
     return app

@@ -96,7 +96,7 @@ def test_text_that_databases_refuse_does_not_cost_the_row(engine: Engine) -> Non
 def test_a_row_that_no_database_takes_does_not_hold_up_the_others(url: str, failures: dict[object, int]) -> None:
     migrate(database.engine(url))
     good = list(entries(3, 9))
-    database.Sink(url)([*good, good[0]._replace(id="bad", cost=2**70)])
+    database.Sink(database.engine(url))([*good, good[0]._replace(id="bad", cost=2**70)])
     with database.engine(url).connect() as connection:
         assert connection.scalar(select(func.count()).select_from(schema.calls)) == 9
     assert sum(failures.values()) == 1

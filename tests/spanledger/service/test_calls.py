@@ -21,7 +21,7 @@ from spanledger.ledger.filters import Filter, Window
 
 SINCE = BEGIN // NANO
 WHOLE = {"since": datetime.fromtimestamp(SINCE, UTC).isoformat(), "until": "2026-10-01T00:00:00Z"}
-QUESTIONS = settings(max_examples=25, deadline=None)
+QUESTIONS = settings(max_examples=12, deadline=None)
 
 
 @pytest.fixture(scope="package")

@@ -25,7 +25,7 @@ from spanledger.ledger.writes import write
 
 SINCE = BEGIN // NANO
 SECTIONS = ("performance", "costs", "quality", "cache", "health")
-QUESTIONS = settings(max_examples=25, deadline=None)
+QUESTIONS = settings(max_examples=15, deadline=None)
 
 
 @pytest.fixture(scope="package")

@@ -21,7 +21,7 @@ from spanledger.service.books import Books
 from spanledger.service.openapi import examples
 
 CHECKS = schemathesis.checks
-FUZZING = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+FUZZING = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 #: A window that ends before it begins, and the like, are not to be said in a schema.
 LEFT_OUT = [CHECKS.positive_data_acceptance]
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 from tests.spanledger.service.conftest import ENTRIES
 from tests.support.entries import BEGIN, NANO
-from tests.support.serving import TENANTS, asking, serving, tokens
+from tests.support.serving import BUDGETS, TENANTS, asking, serving, tokens
 
 from spanledger.budget.memory import MemoryStore
+from spanledger.budget.register import counters
 from spanledger.budget.store import Claim, Counter
 from spanledger.ledger import Charge, Entry, schema
 from spanledger.ledger.writes import write
@@ -63,7 +64,7 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> tuple[FastAPI, dict[str,
             connection.execute(schema.scores.insert(), mark)
     store = MemoryStore()
     for tenant in TENANTS:
-        counter = Counter("tenant/total", tenant, "total")
+        counter = counters(BUDGETS[4], tenant, "", store.now())[0]
         store.reserve(tenant, [Claim(counter, FACTORS[tenant])], 60)
         store.settle(tenant, [Claim(counter, 1)], (FACTORS[tenant],))
         store.raise_limit(counter, FACTORS[tenant] * 2, reason=f"{tenant} paid", who=tenant)
@@ -134,7 +135,7 @@ _TYPED: dict[str, list[Any]] = {
 }
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), tenant=st.sampled_from(TENANTS))
 def test_a_tenant_token_sees_no_other_tenant_on_any_route(
     marked: tuple[FastAPI, dict[str, str]], data: st.DataObject, tenant: str

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 from pathlib import Path
 from typing import Any
 
 import anthropic
 import pytest
 from anthropic import AsyncAnthropic
-from tests.support.budgeted import budgeted, figures
+from tests.support.budgeted import budgeted, budgeted_everywhere, figures
 from tests.support.claude import COST, DATED, MODEL, USAGE, later, said
+from tests.support.ledgering import cost, wait_for
 from tests.support.telemetry import Telemetry
 
 import spanledger
@@ -183,6 +185,23 @@ def test_a_batch_that_does_not_fit_is_refused_and_one_span_says_so(
         assert made.one.status.status_code.name == "ERROR"
         assert figures(made) == (0, 0)
     assert provider.bill(key)["hits"] == 0
+
+
+def test_a_submission_without_an_answer_is_charged_and_the_ledger_knows_what_for(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'calls.sqlite'}"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        nobody = anthropic.Anthropic(
+            base_url=f"http://127.0.0.1:{silent.getsockname()[1]}", api_key="k", max_retries=1, timeout=0.2
+        )
+        with budgeted_everywhere("global=1USD", database_url=url) as made, pytest.raises(anthropic.APITimeoutError):
+            nobody.messages.batches.create(requests=[request("a"), request("b")])
+        charged, held = figures(made)
+        assert (charged > 2 * 2 * 100 * 2_500, held) == (True, 0)  # two attempts, at half of 5 USD a million
+    assert len(wait_for(url, 4)) == 4  # two calls, and an attempt of each
+    assert cost(url) == charged
+    told = [found[names.SPANLEDGER_BUDGET_CHARGED] for found in made.said]
+    assert [found[names.ERROR_TYPE] for found in made.said] == ["anthropic.APITimeoutError"] * 2
+    assert told[-1] == charged / 1e9
 
 
 def test_a_batch_that_the_provider_refuses_holds_nothing(client: anthropic.Anthropic) -> None:

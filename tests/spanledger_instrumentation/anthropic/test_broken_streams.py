@@ -12,6 +12,7 @@ import httpx2
 import pytest
 from anthropic import AsyncAnthropic
 from tests.support.claude import DATED, MODEL, client_of, events, fault, later, said, sse, streaming
+from tests.support.ends import given_up
 from tests.support.scripted import Pieces
 from tests.support.telemetry import Telemetry
 
@@ -20,17 +21,6 @@ from spanledger.semconv import names
 
 SLOW = "<<gap_ms=5 output=400>> Hello"
 ASK: dict[str, Any] = {"model": MODEL, "max_tokens": 500, "messages": said(SLOW)}
-
-
-def given_up(telemetry: Telemetry, error_type: str | None = None) -> dict[str, Any]:
-    """Assert that the only call was ended early and is charged by an estimate; returns its attributes."""
-    found = telemetry.attributes
-    assert telemetry.one.status.status_code.name == ("ERROR" if error_type else "UNSET")
-    assert found.get(names.ERROR_TYPE) == error_type
-    assert found[names.SPANLEDGER_USAGE_ESTIMATED] is True
-    assert found[names.GEN_AI_USAGE_INPUT_TOKENS] > 0
-    assert found[names.GEN_AI_USAGE_COST_AMOUNT] > 0
-    return found
 
 
 def _break(client: anthropic.Anthropic) -> None:

@@ -12,6 +12,7 @@ import pytest
 from anthropic import AsyncAnthropic
 from pydantic import BaseModel, ValidationError
 from tests.support.claude import MODEL, USAGE, client_of, fault, later, message, said
+from tests.support.ends import failed
 from tests.support.telemetry import Telemetry, whole
 
 from provider import Provider
@@ -26,15 +27,6 @@ STATUSES = [
     ("529", 529, anthropic.OverloadedError),
 ]
 ASK: dict[str, Any] = {"model": MODEL, "max_tokens": 50}
-
-
-def failed(span: Any, error_type: str, status: int | None = None) -> None:
-    """Assert that the span of a request without an answer says why, and claims neither tokens nor a price."""
-    seen = whole(span)
-    assert seen["status"] == "ERROR"
-    assert seen["attributes"][names.ERROR_TYPE] == error_type
-    assert seen["attributes"].get(names.HTTP_RESPONSE_STATUS_CODE) == status
-    assert not [key for key in seen["attributes"] if key.startswith(("gen_ai.usage", "spanledger.price"))]
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])

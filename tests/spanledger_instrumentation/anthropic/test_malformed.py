@@ -4,52 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import anthropic
 import httpx2
 import pytest
+from tests.support import twins as twin
 from tests.support.claude import BLOCK, MODEL, client_of, events, message, said, sse, streaming
 from tests.support.telemetry import Telemetry
+from tests.support.twins import Onlooker, Twins, installed
 
-from provider import Provider, Settings, serve
+from provider import Provider
 from spanledger.semconv import names
 from spanledger_instrumentation.anthropic import AnthropicAdapter
 
-FAULTS = [
-    "usage_null", "usage_missing", "usage_list", "usage_strings", "usage_words", "usage_floats", "usage_nulls",
-    "usage_negative", "usage_huge", "choices_empty", "choices_missing", "model_null", "wrong_shape", "invalid_json",
-    "html", "empty", "sse_garbage", "disconnect", "stream_error", "400", "401", "404", "429", "500", "503", "529",
-]  # fmt: skip
-Twins = tuple[Provider, Provider]
-
-
-@pytest.fixture(scope="module")
-def twins() -> Iterator[Twins]:
-    """Two providers whose clock stands still: one answers to the app as it is, one to the app with us, alike."""
-    still = Settings(clock=lambda: 1_700_000_000.0)
-    with serve(still) as bare, serve(still) as ours:
-        yield bare, ours
-
-
-def shown(value: Any) -> Any:
-    """A value as far as it can be compared."""
-    return (type(value).__name__, value.model_dump(warnings=False)) if hasattr(value, "model_dump") else value
-
-
-def outcome(call: Callable[[], Any]) -> Any:
-    """What an app sees of a call: its value, its events, its exception."""
-    seen: list[Any] = []
-    try:
-        value = call()
-        if isinstance(value, anthropic.Stream):
-            seen += [shown(event) for event in value]
-        else:
-            seen.append(shown(value))
-    except Exception as error:  # noqa: BLE001
-        seen.append((type(error), str(error).partition("req_")[0]))
-    return seen
+FAULTS = (*twin.FAULTS, "529")
+APP = Onlooker(anthropic.Stream)
+twins = pytest.fixture(scope="module")(twin.still)
 
 
 def _helped(client: anthropic.Anthropic, asked: dict[str, Any]) -> Any:
@@ -75,39 +47,26 @@ def test_a_malformed_answer_has_the_same_outcome(
     bare, watched = (
         anthropic.Anthropic(base_url=p.url, api_key="sk-x", max_retries=0, http_client=http) for p in twins
     )
-    without = outcome(lambda: KINDS[kind](bare, asked))
-    adapter = AnthropicAdapter(telemetry.calls)
-    adapter.install()
-    try:
-        ours = outcome(lambda: KINDS[kind](watched, asked))
-    finally:
-        adapter.uninstall()
+    without = APP.outcome(lambda: KINDS[kind](bare, asked))
+    with installed(AnthropicAdapter, telemetry):
+        ours = APP.outcome(lambda: KINDS[kind](watched, asked))
     assert ours == without
     assert telemetry.one
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_malformed_async_stream_has_the_same_outcome(fault: str, twins: Twins, telemetry: Telemetry) -> None:
-    async def ask(provider: Provider) -> list[Any]:
-        seen: list[Any] = []
+    messages = said(f"<<fault={fault}>> How are you?")
+
+    def see(provider: Provider) -> Any:
         http = httpx2.AsyncClient(verify=False)
         client = anthropic.AsyncAnthropic(base_url=provider.url, api_key="sk-x", max_retries=0, http_client=http)
-        async with client:
-            try:
-                asked = said(f"<<fault={fault}>> How are you?")
-                stream = await client.messages.create(model=MODEL, max_tokens=60, messages=asked, stream=True)
-                seen += [shown(event) async for event in stream]
-            except Exception as error:  # noqa: BLE001
-                seen.append((type(error), str(error).partition("req_")[0]))
-        return seen
+        ask = lambda c: c.messages.create(model=MODEL, max_tokens=60, messages=messages, stream=True)  # noqa: E731
+        return asyncio.run(APP.async_outcome(ask, client))
 
-    without = asyncio.run(ask(twins[0]))
-    adapter = AnthropicAdapter(telemetry.calls)
-    adapter.install()
-    try:
-        ours = asyncio.run(ask(twins[1]))
-    finally:
-        adapter.uninstall()
+    without = see(twins[0])
+    with installed(AnthropicAdapter, telemetry):
+        ours = see(twins[1])
     assert ours == without
     assert telemetry.one
 

@@ -7,10 +7,13 @@ from typing import Any
 
 import anthropic
 import pytest
-from anthropic import AsyncAnthropic, beta_async_tool, beta_tool
+from anthropic import AsyncAnthropic
 from pydantic import BaseModel
-from tests.support.claude import COST, DATED, MODEL, USAGE, later, said
+from tests.support import wholes
+from tests.support.claude import MODEL, USAGE, later, said
+from tests.support.ends import claiming
 from tests.support.telemetry import Telemetry, whole
+from tests.support.wholes import FIRST, PARSED
 
 from provider import Provider
 from spanledger.semconv import names
@@ -21,18 +24,6 @@ class City(BaseModel):
 
 
 ASK: dict[str, Any] = {"model": MODEL, "max_tokens": 100, "messages": said()}
-
-
-@beta_tool
-def weather(city: str) -> str:
-    """The weather of a city."""
-    return f"sunny in {city}"
-
-
-@beta_async_tool
-async def weather_later(city: str) -> str:
-    """The weather of a city."""
-    return f"sunny in {city}"
 
 
 def _plain(client: anthropic.Anthropic) -> None:
@@ -188,50 +179,6 @@ ASYNC = [_aplain, _astream, _astream_helper, _aparse, _araw, _araw_stream, _astr
 ASYNC_STREAMED = {_astream, _astream_helper, _araw_stream, _astreaming_response_events, _abeta_stream}
 
 
-def expected(*, streamed: bool, more: dict[str, Any]) -> dict[str, Any]:
-    """The span of a call as the provider was asked to answer it."""
-    attributes: dict[str, Any] = {
-        names.GEN_AI_OPERATION_NAME: "chat",
-        names.GEN_AI_PROVIDER_NAME: "anthropic",
-        names.GEN_AI_REQUEST_MODEL: MODEL,
-        names.GEN_AI_REQUEST_MAX_TOKENS: 100,
-        names.GEN_AI_RESPONSE_MODEL: DATED,
-        names.GEN_AI_RESPONSE_ID: str,
-        names.GEN_AI_RESPONSE_FINISH_REASONS: ("stop",),
-        names.GEN_AI_USAGE_INPUT_TOKENS: 100,
-        names.GEN_AI_USAGE_OUTPUT_TOKENS: 20,
-        names.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS: 40,
-        names.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS: 10,
-        names.SPANLEDGER_USAGE_CACHE_WRITE_LONG_INPUT_TOKENS: 4,
-        names.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS: 5,
-        names.GEN_AI_USAGE_COST_AMOUNT: COST,
-        names.GEN_AI_USAGE_COST_CURRENCY: "USD",
-        names.GEN_AI_USAGE_COST_SOURCE: "local",
-        names.SERVER_ADDRESS: "127.0.0.1",
-        names.SERVER_PORT: int,
-        names.SPANLEDGER_CALL_ID: str,
-        names.SPANLEDGER_RUN_ID: str,
-        names.SPANLEDGER_STAGE: "unattributed",
-        names.SPANLEDGER_TENANT_ID: "unattributed",
-        names.SPANLEDGER_OUTPUT_RATE: float,
-        names.SPANLEDGER_PRICE_STATUS: "priced",
-        names.SPANLEDGER_PRICE_VERSION: str,
-        names.SPANLEDGER_RATELIMIT_LIMIT_REQUESTS: int,
-        names.SPANLEDGER_RATELIMIT_LIMIT_TOKENS: int,
-        names.SPANLEDGER_RATELIMIT_REMAINING_REQUESTS: int,
-        names.SPANLEDGER_RATELIMIT_REMAINING_TOKENS: int,
-        **more,
-    }
-    if streamed:
-        attributes[names.GEN_AI_REQUEST_STREAM] = True
-    return {"name": f"chat {MODEL}", "kind": "CLIENT", "status": "UNSET", "attributes": attributes, "events": []}
-
-
-#: What some paths say beside it.
-PARSED = {names.GEN_AI_OUTPUT_TYPE: "json", names.SPANLEDGER_RESPONSE_SCHEMA_VALID: True}
-FIRST = {names.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: float}
-
-
 @pytest.mark.parametrize("path", SYNC, ids=lambda path: path.__name__.strip("_"))
 def test_a_message_is_one_span_with_the_tokens_of_the_bill(
     path: Callable[[anthropic.Anthropic], None],
@@ -243,7 +190,7 @@ def test_a_message_is_one_span_with_the_tokens_of_the_bill(
     path(client)
     streamed = path in STREAMED
     more = (FIRST if streamed or "streaming" in path.__name__ else {}) | (PARSED if "parse" in _words(path) else {})
-    assert whole(traced.one) == expected(streamed=streamed, more=more)
+    assert whole(traced.one) == wholes.message(more, streamed=streamed)
     bill = provider.bill(key)
     assert (bill["requests"], bill["input_tokens"], bill["output_tokens"]) == (1, 100, 20)
     assert claiming(traced) == 1
@@ -256,18 +203,13 @@ def test_an_async_message_is_one_span_with_the_tokens_of_the_bill(
     later(provider, key, path)
     streamed = path in ASYNC_STREAMED
     more = (FIRST if streamed or "streaming" in path.__name__ else {}) | (PARSED if path is _aparse else {})
-    assert whole(traced.one) == expected(streamed=streamed, more=more)
+    assert whole(traced.one) == wholes.message(more, streamed=streamed)
     assert provider.bill(key)["requests"] == 1
     assert claiming(traced) == 1
 
 
 def _words(path: Callable[..., Any]) -> list[str]:
     return path.__name__.split("_")
-
-
-def claiming(telemetry: Telemetry) -> int:
-    """How many spans claim tokens, the client's own among them."""
-    return sum(names.GEN_AI_USAGE_INPUT_TOKENS in (span.attributes or {}) for span in telemetry.spans)
 
 
 def test_without_the_adapter_nothing_is_metered(client: anthropic.Anthropic, telemetry: Telemetry) -> None:
@@ -291,42 +233,6 @@ def test_counting_tokens_is_never_metered(client: anthropic.Anthropic, metered: 
 def test_what_asks_no_model_is_not_metered(client: anthropic.Anthropic, metered: Telemetry) -> None:
     client.get("/v1/models", cast_to=object)
     assert metered.spans == []
-
-
-def test_every_turn_of_a_tool_runner_is_a_call(
-    client: anthropic.Anthropic, traced: Telemetry, provider: Provider, key: str
-) -> None:
-    runner = client.beta.messages.tool_runner(
-        model=MODEL, max_tokens=200, tools=[weather], messages=said("What is the weather in Paris?")
-    )
-    turns = list(runner)
-    assert len(turns) == 2
-    assert [found[names.GEN_AI_RESPONSE_FINISH_REASONS] for found in traced.said] == [("tool_calls",), ("stop",)]
-    assert traced.said[0][names.SPANLEDGER_RESPONSE_TOOL_CALLS] == ("weather",)
-    bill = provider.bill(key)
-    assert sum(found[names.GEN_AI_USAGE_INPUT_TOKENS] for found in traced.said) == bill["input_tokens"]
-    assert sum(found[names.GEN_AI_USAGE_OUTPUT_TOKENS] for found in traced.said) == bill["output_tokens"]
-    assert claiming(traced) == 2
-
-
-def test_every_turn_of_an_async_streaming_tool_runner_is_a_call(
-    traced: Telemetry, provider: Provider, key: str
-) -> None:
-    async def ask(client: AsyncAnthropic) -> None:
-        runner = client.beta.messages.tool_runner(
-            model=MODEL,
-            max_tokens=200,
-            tools=[weather_later],
-            messages=said("What is the weather in Paris?"),
-            stream=True,
-        )
-        async for stream in runner:
-            await stream.get_final_message()
-
-    later(provider, key, ask)
-    bill = provider.bill(key)
-    assert len(traced.metered) == bill["requests"] == 2
-    assert sum(found[names.GEN_AI_USAGE_OUTPUT_TOKENS] for found in traced.said) == bill["output_tokens"]
 
 
 def test_what_a_request_asks_for_is_told(client: anthropic.Anthropic, metered: Telemetry) -> None:

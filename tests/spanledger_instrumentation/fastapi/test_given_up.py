@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import httpx
 import openai
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from openai.types.chat import ChatCompletionChunk
+from tests.support.behind_uvicorn import served
 from tests.support.telemetry import Telemetry
 from tests.support.waiting import until
 
@@ -25,18 +23,6 @@ ASKED: dict[str, Any] = {
     "messages": [{"role": "user", "content": "hello <<output=2000 gap_ms=5>>"}],
     "stream": True,
 }
-
-
-@contextlib.contextmanager
-def _served(app: FastAPI) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    assert until(lambda: server.started)
-    host, port = server.servers[0].sockets[0].getsockname()[:2]
-    yield f"http://{host}:{port}"
-    server.should_exit = True
-    thread.join()
 
 
 def _let_go(telemetry: Telemetry) -> None:
@@ -78,7 +64,8 @@ def test_a_call_whose_reader_went_away_is_estimated_and_paid_by_the_tenant_of_th
         response: StreamingResponse = answer(client, held)
         return response
 
-    with _served(app) as url, httpx.stream("GET", url, headers={"x-tenant-id": "acme"}) as response:
+    tenant = {"x-tenant-id": "acme"}
+    with served(app, log_level="critical") as at, httpx.stream("GET", f"http://{at}", headers=tenant) as response:
         next(response.iter_bytes(1))
         response.close()
         _let_go(metered)

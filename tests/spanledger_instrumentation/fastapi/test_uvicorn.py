@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 import websockets
 from fastapi import BackgroundTasks, FastAPI, WebSocket
 from fastapi.responses import StreamingResponse
 from opentelemetry import trace
+from tests.support.behind_uvicorn import served
 from tests.support.telemetry import Telemetry
 from tests.support.tracing import Called, call
 from tests.support.waiting import until
@@ -50,7 +49,7 @@ def _app(found: list[tuple[str, Called]]) -> FastAPI:
 
     @app.get("/sync/{key}")
     def sync(key: str) -> None:
-        time.sleep(0.002)
+        time.sleep(0.002)  # so that requests are under way side by side
         found.append((key, call()))
 
     @app.websocket("/chat/{key}")
@@ -67,15 +66,8 @@ def _app(found: list[tuple[str, Called]]) -> FastAPI:
 def address(instrument: Any, found: list[tuple[str, Called]]) -> Iterator[str]:
     """A uvicorn server in a thread of this process."""
     instrument("headers")
-    config = uvicorn.Config(_app(found), port=0, log_level="warning", ws="websockets-sansio")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    assert until(lambda: server.started)
-    host, port = server.servers[0].sockets[0].getsockname()[:2]
-    yield f"{host}:{port}"
-    server.should_exit = True
-    thread.join()
+    with served(_app(found), log_level="warning", ws="websockets-sansio") as made:
+        yield made
 
 
 async def _drive(address: str) -> None:

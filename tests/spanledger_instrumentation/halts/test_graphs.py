@@ -84,7 +84,7 @@ def test_what_another_branch_is_doing_is_finished_and_kept(way: str, model: Chat
     ran: list[str] = []
 
     def work(_: State) -> State:
-        time.sleep(0.1)
+        time.sleep(0.1)  # longer than the other branch takes to be refused
         ran.append("work")
         return {"done": ["work"]}
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable
-from typing import Any
 
 import openai
 import pytest
 from openai import AsyncOpenAI
 from tests.support.asking import MODEL, fault, later, said
+from tests.support.ends import given_up
 from tests.support.scripted import Pieces, chat_events, client_of, streaming
 from tests.support.telemetry import Telemetry
 
@@ -18,17 +18,6 @@ from provider import Provider
 from spanledger.semconv import names
 
 SLOW = "<<gap_ms=5 output=400>> Hello"
-
-
-def given_up(telemetry: Telemetry, error_type: str | None = None) -> dict[str, Any]:
-    """Assert that the only call was ended early and is charged by an estimate; returns its attributes."""
-    found = telemetry.attributes
-    assert telemetry.one.status.status_code.name == ("ERROR" if error_type else "UNSET")
-    assert found.get(names.ERROR_TYPE) == error_type
-    assert found[names.SPANLEDGER_USAGE_ESTIMATED] is True
-    assert found[names.GEN_AI_USAGE_INPUT_TOKENS] > 0
-    assert found[names.GEN_AI_USAGE_COST_AMOUNT] > 0
-    return found
 
 
 def _break(client: openai.OpenAI) -> None:

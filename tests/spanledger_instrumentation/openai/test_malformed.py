@@ -4,74 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
 import openai
 import pytest
+from tests.support import twins as twin
 from tests.support.asking import EMBED, MODEL, said
 from tests.support.scripted import client_of, completion
 from tests.support.telemetry import Telemetry
+from tests.support.twins import Onlooker, Twins, installed
 
-from provider import Provider, Settings, serve
+from provider import Provider
 from spanledger.semconv import names
 from spanledger_instrumentation.openai import OpenAIAdapter
 
-FAULTS = [
-    "usage_null", "usage_missing", "usage_list", "usage_strings", "usage_words", "usage_floats", "usage_nulls",
-    "usage_negative", "usage_huge", "choices_empty", "choices_missing", "model_null", "wrong_shape", "invalid_json",
-    "html", "empty", "sse_garbage", "no_done", "disconnect", "stream_error", "400", "401", "404", "429", "500", "503",
-]  # fmt: skip
-
-
-Twins = tuple[Provider, Provider]
-
-
-@pytest.fixture(scope="module")
-def twins() -> Iterator[Twins]:
-    """Two providers whose clock stands still: one answers to the app as it is, one to the app with us, alike."""
-    still = Settings(clock=lambda: 1_700_000_000.0)
-    with serve(still) as bare, serve(still) as ours:
-        yield bare, ours
-
-
-def shown(value: Any) -> Any:
-    """A value as far as it can be compared between two requests: without its identity."""
-    if not hasattr(value, "model_dump"):
-        return value
-    return type(value).__name__, _nameless(value.model_dump(warnings=False))
-
-
-def _nameless(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {k: _nameless(v) for k, v in node.items() if k not in ("id", "item_id", "obfuscation")}
-    return [_nameless(item) for item in node] if isinstance(node, list) else node
-
-
-def outcome(call: Callable[[], Any]) -> Any:
-    """What an app sees of a call: its value, its chunks, its exception."""
-    seen: list[Any] = []
-    try:
-        value = call()
-        if isinstance(value, openai.Stream):
-            seen += [shown(chunk) for chunk in value]
-        else:
-            seen.append(shown(value))
-    except Exception as error:  # noqa: BLE001
-        seen.append((type(error), str(error).partition("req_")[0]))
-    return seen
-
-
-async def async_outcome(call: Callable[[openai.AsyncOpenAI], Any], client: openai.AsyncOpenAI) -> Any:
-    """The same for coroutines."""
-    seen: list[Any] = []
-    async with client:
-        try:
-            seen += [shown(chunk) async for chunk in await call(client)]
-        except Exception as error:  # noqa: BLE001
-            seen.append((type(error), str(error).partition("req_")[0]))
-    return seen
+FAULTS = (*twin.FAULTS, "no_done")
+APP = Onlooker(openai.Stream, frozenset({"id", "item_id", "obfuscation"}))
+twins = pytest.fixture(scope="module")(twin.still)
 
 
 KINDS: dict[str, Callable[[openai.OpenAI, str], Any]] = {
@@ -94,13 +45,9 @@ def test_a_malformed_answer_has_the_same_outcome(
 ) -> None:
     text = f"<<fault={fault}>> How are you?"
     bare, watched = (openai.OpenAI(base_url=p.base_url, api_key="sk-x", max_retries=0, http_client=http) for p in twins)
-    without = outcome(lambda: KINDS[kind](bare, text))
-    adapter = OpenAIAdapter(telemetry.calls)
-    adapter.install()
-    try:
-        ours = outcome(lambda: KINDS[kind](watched, text))
-    finally:
-        adapter.uninstall()
+    without = APP.outcome(lambda: KINDS[kind](bare, text))
+    with installed(OpenAIAdapter, telemetry):
+        ours = APP.outcome(lambda: KINDS[kind](watched, text))
     assert _without_surplus(kind, fault, ours) == without
     assert telemetry.one
 
@@ -122,15 +69,11 @@ def test_a_malformed_async_stream_has_the_same_outcome(fault: str, twins: Twins,
         http = httpx2.AsyncClient(verify=False)
         client = openai.AsyncOpenAI(base_url=provider.base_url, api_key="sk-x", max_retries=0, http_client=http)
         ask = lambda c: c.chat.completions.create(model=MODEL, messages=messages, stream=True)  # noqa: E731
-        return asyncio.run(async_outcome(ask, client))
+        return asyncio.run(APP.async_outcome(ask, client))
 
     without = see(twins[0])
-    adapter = OpenAIAdapter(telemetry.calls)
-    adapter.install()
-    try:
+    with installed(OpenAIAdapter, telemetry):
         ours = see(twins[1])
-    finally:
-        adapter.uninstall()
     assert _without_surplus("chat stream", fault, ours) == without
     assert telemetry.one
 

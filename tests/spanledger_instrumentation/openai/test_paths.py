@@ -9,8 +9,10 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 from pydantic import BaseModel
-from tests.support.asking import COST, MODEL, USAGE, later, said
+from tests.support import wholes
+from tests.support.asking import MODEL, USAGE, later, said
 from tests.support.telemetry import Telemetry, whole
+from tests.support.wholes import FIRST, PARSED
 
 from provider import Provider
 from spanledger.semconv import names
@@ -141,50 +143,6 @@ ASYNC = [_aplain, _astream, _astream_helper, _aparse, _araw, _araw_stream, _astr
 ASYNC_STREAMED = {_astream, _astream_helper, _araw_stream, _astreaming_response_events}
 
 
-def expected(*, streamed: bool, more: dict[str, Any]) -> dict[str, Any]:
-    """The span of a chat call as the provider was asked to answer it."""
-    attributes: dict[str, Any] = {
-        names.GEN_AI_OPERATION_NAME: "chat",
-        names.GEN_AI_PROVIDER_NAME: "openai",
-        names.GEN_AI_REQUEST_MODEL: MODEL,
-        names.GEN_AI_RESPONSE_MODEL: "gpt-4o-mini-2024-07-18",
-        names.GEN_AI_RESPONSE_ID: str,
-        names.GEN_AI_RESPONSE_FINISH_REASONS: ("stop",),
-        names.GEN_AI_USAGE_INPUT_TOKENS: 100,
-        names.GEN_AI_USAGE_OUTPUT_TOKENS: 20,
-        names.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS: 40,
-        names.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS: 5,
-        names.GEN_AI_USAGE_COST_AMOUNT: COST,
-        names.GEN_AI_USAGE_COST_CURRENCY: "USD",
-        names.GEN_AI_USAGE_COST_SOURCE: "local",
-        names.OPENAI_API_TYPE: "chat_completions",
-        names.OPENAI_RESPONSE_SERVICE_TIER: "default",
-        names.OPENAI_RESPONSE_SYSTEM_FINGERPRINT: str,
-        names.SERVER_ADDRESS: "127.0.0.1",
-        names.SERVER_PORT: int,
-        names.SPANLEDGER_CALL_ID: str,
-        names.SPANLEDGER_RUN_ID: str,
-        names.SPANLEDGER_STAGE: "unattributed",
-        names.SPANLEDGER_TENANT_ID: "unattributed",
-        names.SPANLEDGER_OUTPUT_RATE: float,
-        names.SPANLEDGER_PRICE_STATUS: "priced",
-        names.SPANLEDGER_PRICE_VERSION: str,
-        names.SPANLEDGER_RATELIMIT_LIMIT_REQUESTS: int,
-        names.SPANLEDGER_RATELIMIT_LIMIT_TOKENS: int,
-        names.SPANLEDGER_RATELIMIT_REMAINING_REQUESTS: int,
-        names.SPANLEDGER_RATELIMIT_REMAINING_TOKENS: int,
-        **more,
-    }
-    if streamed:
-        attributes[names.GEN_AI_REQUEST_STREAM] = True
-    return {"name": f"chat {MODEL}", "kind": "CLIENT", "status": "UNSET", "attributes": attributes, "events": []}
-
-
-#: What some paths say beside it.
-PARSED = {names.GEN_AI_OUTPUT_TYPE: "json", names.SPANLEDGER_RESPONSE_SCHEMA_VALID: True}
-FIRST = {names.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: float}
-
-
 def _more(streamed: bool, name: str) -> dict[str, Any]:
     return (FIRST if streamed or "streaming" in name else {}) | (PARSED if "parse" in name.split("_")[1:2] else {})
 
@@ -195,7 +153,7 @@ def test_a_chat_call_is_one_span_with_the_tokens_of_the_bill(
 ) -> None:
     path(client)
     streamed = path in STREAMED
-    assert whole(metered.one) == expected(streamed=streamed, more=_more(streamed, path.__name__))
+    assert whole(metered.one) == wholes.chat(_more(streamed, path.__name__), streamed=streamed)
     bill = provider.bill(key)
     assert (bill["requests"], bill["input_tokens"], bill["output_tokens"]) == (1, 100, 20)
 
@@ -207,7 +165,7 @@ def test_an_async_chat_call_is_one_span_with_the_tokens_of_the_bill(
     later(provider, key, path)
     streamed = path in ASYNC_STREAMED
     more = (FIRST if streamed or "streaming" in path.__name__ else {}) | (PARSED if path is _aparse else {})
-    assert whole(metered.one) == expected(streamed=streamed, more=more)
+    assert whole(metered.one) == wholes.chat(more, streamed=streamed)
     assert provider.bill(key)["requests"] == 1
 
 
@@ -216,7 +174,7 @@ def test_a_stream_that_asks_for_usage_itself_is_metered_the_same(client: openai.
         model=MODEL, messages=said(), stream=True, stream_options={"include_usage": True}
     )
     list(asked)
-    assert whole(metered.one) == expected(streamed=True, more=FIRST)
+    assert whole(metered.one) == wholes.chat(FIRST, streamed=True)
 
 
 def test_without_the_adapter_nothing_is_metered(client: openai.OpenAI, telemetry: Telemetry) -> None:

@@ -1,0 +1,109 @@
+"""From spans as OTLP has them to spans as the SDK has them, as far as the ledger asks for what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.sdk.resources import Resource as SdkResource
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
+
+from spanledger.ledger import Maker
+from spanledger.pipeline.covered import is_usage
+from spanledger.semconv import aliases, names
+from spanledger.service.intake.wire import Sent
+
+#: Characters of a text that are read, and items of a list; attributes of a span. Prompts and answers are not read.
+TEXT, ATTRIBUTES = 2048, 1000
+_NAMES = frozenset(value for value in vars(names).values() if isinstance(value, str))
+#: What the ledger asks for, whatever the span calls it; `is_usage` knows the rest.
+_READ = _NAMES - {names.GEN_AI_INPUT_MESSAGES, names.GEN_AI_OUTPUT_MESSAGES} | aliases.ALL.keys() | aliases.STRUCTURED
+_MAKERS = (names.SERVICE_NAME, "deployment.environment.name", "deployment.environment")
+#: The kinds of spans, in the order of their numbers in OTLP.
+_KINDS = (SpanKind.INTERNAL, SpanKind.INTERNAL, SpanKind.SERVER, SpanKind.CLIENT, SpanKind.PRODUCER, SpanKind.CONSUMER)
+_NOBODY = SdkResource.get_empty()
+_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+_EVENTS = frozenset({names.EVENT_SPANLEDGER_ATTEMPT_FAILED, names.EVENT_SPANLEDGER_ATTEMPT_LOST})
+
+
+class Told(NamedTuple):
+    """A span that has ended, what made it, and what it says. `parent` is a span id."""
+
+    span: ReadableSpan
+    attributes: dict[str, Any]
+    maker: Maker
+    trace: int
+    id: int
+    parent: int | None
+
+
+def told(all_sent: Iterable[Sent]) -> Iterator[Told | None]:
+    """The spans; None for one that is damaged or has no id."""
+    resource: Resource | None = None
+    maker = Maker()
+    for sent in all_sent:
+        if sent.resource is not resource:
+            resource, maker = sent.resource, _maker(sent.resource)
+        span = sent.span
+        if span is None or len(span.trace_id) != 16 or len(span.span_id) != 8 or not any(span.trace_id):
+            yield None
+        else:
+            yield _told(span, sent.scope.name, maker)
+
+
+def _told(span: Span, library: str, maker: Maker) -> Told:
+    trace, own = int.from_bytes(span.trace_id, "big"), int.from_bytes(span.span_id, "big")
+    attributes = plain(span.attributes)
+    events = [
+        Event(event.name, plain(event.attributes), event.time_unix_nano)
+        for event in span.events
+        if event.name in _EVENTS
+    ]
+    readable = ReadableSpan(
+        name=span.name,
+        resource=_NOBODY,
+        context=SpanContext(trace, own, is_remote=True, trace_flags=_SAMPLED),
+        attributes=attributes,
+        events=events,
+        kind=_KINDS[span.kind] if 0 <= span.kind < len(_KINDS) else SpanKind.INTERNAL,
+        instrumentation_scope=InstrumentationScope(library),
+        start_time=span.start_time_unix_nano,
+        end_time=span.end_time_unix_nano,
+    )
+    return Told(readable, attributes, maker, trace, own, int.from_bytes(span.parent_span_id[:8], "big") or None)
+
+
+def _maker(resource: Resource) -> Maker:
+    found = {one.key: str(_value(one.value) or "") for one in resource.attributes if one.key in _MAKERS}
+    name, *environments = (found.get(key, "") for key in _MAKERS)
+    return Maker(name, next(filter(None, environments), ""))
+
+
+def plain(said: Sequence[KeyValue]) -> dict[str, Any]:
+    """What the ledger asks for among attributes: texts as far as they are read, numbers, and lists of those."""
+    found = {}
+    for one in said if len(said) <= ATTRIBUTES else said[:ATTRIBUTES]:
+        key = one.key
+        if (key in _READ or is_usage(key)) and (value := _value(one.value)) is not None:
+            found[key] = value
+    return found
+
+
+def _value(said: AnyValue) -> Any:
+    kind = said.WhichOneof("value")
+    if kind == "string_value":
+        return said.string_value[:TEXT]
+    if kind in ("int_value", "bool_value", "double_value"):
+        return getattr(said, kind)
+    if kind == "array_value":
+        return tuple(value for one in said.array_value.values[:TEXT] if (value := _scalar(one)) is not None)
+    return None
+
+
+def _scalar(said: AnyValue) -> Any:
+    return None if said.WhichOneof("value") == "array_value" else _value(said)

@@ -1,0 +1,166 @@
+"""From the spans of a request to entries of the ledger: which of them are calls, and what each of those cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from spanledger import scope
+from spanledger.ledger import Charge, Entry, Maker
+from spanledger.lineage import Booked
+from spanledger.pipeline import foreign
+from spanledger.pipeline.covered import KINDS, Claim, claim, covered_by, library
+from spanledger.pricing import PriceBook
+from spanledger.semconv import names
+from spanledger.service.intake import own
+from spanledger.service.intake.earlier import Earlier
+from spanledger.service.intake.family import Family
+from spanledger.service.intake.reading import Told, told
+from spanledger.service.intake.wire import Sent
+
+NANO = 1_000_000_000
+#: When the first call can have been made, and for how long one may last. What is later than the clock is off by a day.
+FIRST, LONGEST, AHEAD = 946_684_800 * NANO, 31 * 86_400 * NANO, 86_400 * NANO
+#: Characters of a text in the ledger, and bytes of what names a counter: databases look them up.
+TEXT, COUNTER = 256, 1024
+
+DAMAGED = "spans are damaged or have no id"
+TIMES = "calls began before the year 2000, end in the future, before they began or a month later"
+TENANT = "calls are of a tenant that the token is not for"
+
+
+@dataclass
+class Translation:
+    """What became of a request. `rejected` counts spans by what is wrong with them."""
+
+    entries: list[Entry] = field(default_factory=list)
+    rejected: Counter[str] = field(default_factory=Counter)
+    spans: int = 0
+
+    @property
+    def message(self) -> str:
+        """What is wrong, for people."""
+        return "; ".join(f"{count} {what}" for what, count in self.rejected.items())
+
+
+class _Candidate(NamedTuple):
+    """A span that may be a call: of ours, by its id, or by what it claims."""
+
+    told: Told
+    call: str | None
+    claimed: Claim | None
+
+
+class Translator:
+    """Reads requests, one after the other. `book` has the prices, `clock` is seconds since the epoch."""
+
+    def __init__(self, book: PriceBook, earlier: Earlier, clock: Callable[[], float]) -> None:
+        self._book = book
+        self._earlier = earlier
+        self._clock = clock
+        self._family = Family()
+
+    def __call__(self, sent: Iterable[Sent], tenant: str | None) -> Translation:
+        """The entries of a request; with a `tenant`, only what is that tenant's or nobody's."""
+        found = Translation()
+        candidates = []
+        for one in told(sent):
+            found.spans += 1
+            if one is None:
+                found.rejected[DAMAGED] += 1
+                continue
+            self._family.told(one.id, one.parent)
+            if (candidate := self._candidate(one)) is not None:
+                candidates.append(candidate)
+        self._earlier.ask(one.told.trace for one in candidates if _undecided(one))
+        latest = int(self._clock() * NANO) + AHEAD
+        for candidate in sorted(candidates, key=_order):
+            wrong = self._wrong(candidate.told, tenant, latest)
+            if wrong is not None:
+                found.rejected[wrong] += 1
+                continue
+            for entry in self._entries(candidate):
+                found.entries.append(_fitting(entry, candidate.told.maker, tenant))
+        return found
+
+    def _candidate(self, one: Told) -> _Candidate | None:
+        call = own.call_id(one.span, one.attributes)
+        if call is not None:
+            return _Candidate(one, call, None)
+        if one.span.kind not in KINDS or names.SPANLEDGER_COVERED_BY in one.attributes:
+            return None
+        claimed = claim(one.span, one.attributes, self._family)
+        return None if claimed is None else _Candidate(one, None, claimed)
+
+    @staticmethod
+    def _wrong(one: Told, tenant: str | None, latest: int) -> str | None:
+        """Why a call is not taken, None where it is."""
+        start, end = one.span.start_time or 0, one.span.end_time or 0
+        if not (start >= FIRST and start <= end <= latest and end - start <= LONGEST):
+            return TIMES
+        said = one.attributes.get(names.SPANLEDGER_TENANT_ID, scope.UNATTRIBUTED)
+        return TENANT if tenant is not None and said not in (tenant, scope.UNATTRIBUTED) else None
+
+    def _entries(self, candidate: _Candidate) -> Iterable[Entry]:
+        one, call, claimed = candidate
+        if call is not None:
+            return self._own(one, call)
+        assert claimed is not None
+        return self._foreign(one, claimed)
+
+    def _own(self, one: Told, call: str) -> Iterable[Entry]:
+        payer = scope.of_attributes(one.attributes)
+        facts = own.facts_of(one.span, one.attributes, payer)
+        if facts.usage is not None:
+            node = self._family.told(one.id, one.parent)
+            booked = Booked(library(one.span), one.trace, facts.usage, one.span.start_time or 0, one.span.end_time or 0)
+            self._family.count(node, facts, facts.response_id or one.id, booked)
+        return own.entries(call, one.span, one.attributes, facts, payer)
+
+    def _foreign(self, one: Told, claimed: Claim) -> Iterable[Entry]:
+        node = self._family.told(one.id, one.parent)
+        if node.facts is None and not _decided(one) and not self._earlier.has(one.trace, one.id):
+            covered = self._earlier.covers(claimed, one.trace, one.id, one.parent)
+            if covered or covered_by(claimed, self._family) is not None:
+                return
+        payer = scope.of_attributes(claimed.found)
+        settled = foreign.settle(claimed, self._book, payer)
+        self._family.count(node, settled.facts, settled.facts.response_id or one.id, settled.booked(one.trace))
+        yield foreign.of_span(settled, payer, own.ended(one.attributes, settled.facts.cost))
+
+
+def _order(candidate: _Candidate) -> tuple[int, int]:
+    """As spans end: what is enclosed comes first."""
+    span = candidate.told.span
+    return span.end_time or 0, -(span.start_time or 0)
+
+
+def _decided(one: Told) -> bool:
+    """Whether the process that made the span has a spanledger, which counted it: that says whose run it is."""
+    return names.SPANLEDGER_RUN_ID in one.attributes or names.SPANLEDGER_PRICE_STATUS in one.attributes
+
+
+def _undecided(candidate: _Candidate) -> bool:
+    return candidate.call is None and not _decided(candidate.told)
+
+
+def _fitting(entry: Entry, maker: Maker, tenant: str | None) -> Entry:
+    """The entry of a maker and for a tenant, with no text longer than databases look up."""
+    changed: dict[str, Any] = {
+        name: value[:TEXT]
+        for name, value in zip(Entry._fields, entry, strict=True)
+        if value.__class__ is str and len(value) > TEXT
+    }
+    if not all(map(_short, entry.charges)):
+        changed["charges"] = tuple(filter(_short, entry.charges))
+    changed["service"] = maker.service[:TEXT] or None
+    changed["environment"] = maker.environment[:TEXT] or None
+    if tenant is not None:
+        changed["tenant"] = tenant
+    return entry._replace(**changed)
+
+
+def _short(charge: Charge) -> bool:
+    return len("".join(charge[:-1]).encode(errors="replace")) <= COUNTER
