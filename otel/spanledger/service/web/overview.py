@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Response
 
 from spanledger.budget.store import StoreError
+from spanledger.ledger import queries
 from spanledger.ledger.filters import Filter, Window
-from spanledger.report import facts
 from spanledger.service.access import needs
 from spanledger.service.answers.metrics import Cost, Costs
+from spanledger.service.figures import at
 from spanledger.service.metrics.costs import costs
 from spanledger.service.metrics.performance import performance
 from spanledger.service.metrics.rest import cache
@@ -23,12 +24,13 @@ from spanledger.service.web.page import Page, PageOf, PageRoute
 from spanledger.service.web.series import series, step_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False, dependencies=[needs("read")])
-#: Rows of each list, budgets that are shown, and days that the month is told from.
-_TOP, _BUDGETS, _WEEK = 6, 6, 7
+#: Rows of each list, and budgets that are shown.
+_TOP, _BUDGETS = 6, 6
+#: How the rest of today, and a month, are told.
 _BASIS = {
-    "last_days": "at the daily profile of the last {days} d with calls",
-    "today": "at today's rate so far, no calls before",
-    "none": "no calls to tell from",
+    "last_days": ("at the daily profile of the last {days} d", "at the rate of the last {days} whole d"),
+    "today": ("at today's rate so far", "at today's rate so far"),
+    "none": ("no calls to tell from", "no calls to tell from"),
 }
 
 
@@ -52,12 +54,11 @@ def overview(page: PageOf, view: ViewOf) -> Response:
     """Everything at a glance."""
     asked = view.asked
     with page.service.reading() as connection:
-        week = Window.of(asked.at - _WEEK * 86_400, asked.at)
         spent = costs(connection, asked)
         found = {
             "speed": performance(connection, asked).all_operations,
             "caches": cache(connection, asked),
-            "month": facts.month(connection, asked.at, week, asked.only),
+            "month": queries.totals(connection, _month(asked.at), asked.only).cost,
             "points": series(connection, asked.window, asked.only),
         }
     rows, failed = _budgets(page)
@@ -66,7 +67,7 @@ def overview(page: PageOf, view: ViewOf) -> Response:
         "Overview",
         view,
         costs=spent,
-        basis=_BASIS[spent.projection.method].format(days=spent.projection.days),
+        basis=[basis.format(days=spent.projection.days) for basis in _BASIS[spent.projection.method]],
         tops=_tops(spent),
         budgets=rows[:_BUDGETS],
         more_budgets=len(rows[_BUDGETS:]),
@@ -75,6 +76,11 @@ def overview(page: PageOf, view: ViewOf) -> Response:
         step=step_of(asked.window),
         **found,
     )
+
+
+def _month(now: float) -> Window:
+    """This calendar month so far, UTC."""
+    return Window.of(at(now).replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp(), now)
 
 
 def _budgets(page: Page) -> tuple[list[Standing], str]:

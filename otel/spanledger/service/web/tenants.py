@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from spanledger.report.made import made
+from spanledger.report.made import Reading
+from spanledger.report.made import bill as billed
 from spanledger.report.model import Period, Table
 from spanledger.report.render import as_csv, lines
 from spanledger.service.access import needs
@@ -49,5 +50,5 @@ def _bill(page: Page, view: View) -> Table:
     """The report's table."""
     asked = view.asked
     with page.service.reading() as connection:
-        report = made(connection, "tenants", Period(asked.window, asked.at), asked.only)
-    return next(table for table in report.tables if table.name == "bill")
+        [table] = billed(Reading(connection, Period(asked.window, asked.at), asked.only))
+    return table

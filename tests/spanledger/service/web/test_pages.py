@@ -9,7 +9,7 @@ import re
 
 import pytest
 from fastapi.testclient import TestClient
-from tests.spanledger.service.web.conftest import HOSTILE, PAGES
+from tests.spanledger.service.web.conftest import DAY, HOSTILE, PAGES
 from tests.support import dashboard
 from tests.support.serving import asking, problem
 
@@ -43,6 +43,9 @@ def test_the_overview_says_what_the_api_says(client: TestClient) -> None:
     assert f"Today (UTC) {usd(costs['daily_cost_nano_usd'])}" in shown
     assert f"Spend in this window {usd(costs['total_cost_nano_usd'])}" in shown
     assert f"about {usd(costs['projected_daily_cost_nano_usd'])} by midnight" in shown
+    assert f"30 days cost about {usd(costs['projected_monthly_cost_nano_usd'])}, at the rate of the last 7" in shown
+    month = client.get("/api/metrics/costs?since=2026-11-01").json()["costs"]
+    assert f"This month (UTC) {usd(month['total_cost_nano_usd'])}" in shown
     assert f"Unpriced calls {costs['unpriced_calls']}" in shown
     assert f"Calls {speed['count']}" in shown
     assert f"Error rate {speed['error_rate_percent']:.1f}%" in shown
@@ -58,6 +61,27 @@ def test_the_chart_adds_up_to_the_sum_in_any_window(client: TestClient) -> None:
         costs = client.get(f"/api/metrics/costs?{asked}").json()["costs"]
         assert sum(steps) == pytest.approx(costs["total_cost_usd"], abs=1e-9), asked
         assert 0 < len(steps) <= 122
+
+
+@pytest.mark.parametrize("which", [
+    f"name=tenant/day&scope_value=acme&window={DAY}", "name=global/month&scope_value=&window=2026-11",
+    f"name=run/run&scope_value={dashboard.RUN}&window={dashboard.RUN}", "name=user/total&scope_value=ann&window=total",
+    f"name=stage/day&scope_value=planner&window={DAY}", f"name=tenant/day&scope_value=unattributed&window={DAY}",
+])  # fmt: skip
+def test_a_budget_burns_down_to_what_is_left_of_it(client: TestClient, which: str) -> None:
+    page = client.get(f"/budget?{which}").text
+    steps = [float(value) for value in re.findall(r'data-t="[\d.]+" data-v="([^"]+)">', page)]
+    asked = dict(part.split("=") for part in which.split("&"))
+    [one] = [
+        row
+        for row in client.get("/api/budgets").json()
+        if (row["name"], row["scope_value"]) == (asked["name"], asked["scope_value"])
+    ]
+    assert steps[-1] == pytest.approx(float(one["limit"]) - float(one["spent"]), abs=1e-9)
+    assert steps == sorted(steps, reverse=True)
+    assert steps[0] == float(one["limit"])
+    assert "The ledger's calls come to" not in page
+    assert ("projected</th>" in page) == (one["projected"] is not None)
 
 
 def test_costs_that_nobody_knows_are_never_shown_as_nothing(client: TestClient) -> None:
