@@ -58,7 +58,8 @@ def overview(page: PageOf, view: ViewOf) -> Response:
         found = {
             "speed": performance(connection, asked).all_operations,
             "caches": cache(connection, asked),
-            "month": queries.totals(connection, _month(asked.at), asked.only).cost,
+            "today": queries.totals(connection, _since_midnight(asked.at), asked.only),
+            "month": queries.totals(connection, _since_midnight(asked.at, day=1), asked.only),
             "points": series(connection, asked.window, asked.only),
         }
     rows, failed = _budgets(page)
@@ -78,9 +79,10 @@ def overview(page: PageOf, view: ViewOf) -> Response:
     )
 
 
-def _month(now: float) -> Window:
-    """This calendar month so far, UTC."""
-    return Window.of(at(now).replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp(), now)
+def _since_midnight(now: float, day: int | None = None) -> Window:
+    """Since this day began, or another of this month; UTC."""
+    today = at(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    return Window.of(today.replace(day=day or today.day).timestamp(), now)
 
 
 def _budgets(page: Page) -> tuple[list[Standing], str]:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from spanledger.report.made import Reading
 from spanledger.report.made import bill as billed
 from spanledger.report.model import Period, Table
-from spanledger.report.render import as_csv, lines
+from spanledger.report.render import as_csv
 from spanledger.service.access import needs
 from spanledger.service.figures import at
 from spanledger.service.routes.calls import tenants as answer
@@ -31,8 +31,7 @@ def tenants(page: PageOf, view: ViewOf) -> Response:
         view,
         tenants=answer(view.asked, page.service).tenants,
         names=names,
-        bill=None if view.asked.only.tenant is None else _bill(page, view),
-        lines=lines,
+        bill=[] if view.asked.only.tenant is None else _bill(page, view).records(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,7 +11,9 @@ from tests.spanledger.service.web.conftest import HOSTILE, PAGES, OwnSite
 from tests.spanledger.service.web.test_changing import HALTED, WHICH
 from tests.support import dashboard
 from tests.support.browser import Watched, faults, width
+from tests.support.serving import tokens
 
+from spanledger.budget.redis import RedisStore
 from spanledger.budget.store import Claim, Counter
 from spanledger.ledger import database
 from spanledger.service.web.looked import address
@@ -24,7 +27,7 @@ def refreshed(page: Page) -> None:
     """Wait for the next look, without waiting for the clock: a page looks when it comes to sight, too."""
     with page.expect_response(lambda answer: "x-spanledger-refresh" in answer.request.headers):
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    page.wait_for_function("document.getElementById('fresh').dataset.state !== undefined")
+    page.wait_for_function("() => document.getElementById('fresh').dataset.state !== undefined")
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -63,6 +66,9 @@ def test_pages_say_what_to_do_while_the_ledger_is_down_and_come_back_by_themselv
             expect(tab.page.get_by_role("alert")).to_contain_text("SPANLEDGER_DATABASE_URL")
             assert faults(tab.page) == [], path
         app.state.service = dashboard.app(parts).state.service
+        with tab.page.expect_navigation():
+            tab.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(tab.page.get_by_role("heading", name="Cache", level=1)).to_be_visible()
         tab.visit(f"{site}/runs")
         app.state.service = dashboard.app(dashboard.Made(dead, parts.store)).state.service
         shown = tab.page.locator("#live").inner_text()
@@ -73,6 +79,36 @@ def test_pages_say_what_to_do_while_the_ledger_is_down_and_come_back_by_themselv
         app.state.service = dashboard.app(parts).state.service
         refreshed(tab.page)
         expect(tab.page.locator("#announce")).to_have_text("The page is fresh again.")
+
+
+def test_while_the_store_of_the_budgets_is_down_the_rest_is_shown(parts: dashboard.Made, tab: Watched) -> None:
+    dead = dashboard.Made(parts.engine, RedisStore("redis://127.0.0.1:1/0"))
+    with dashboard.listening(dashboard.app(dead)) as site:
+        tab.visit(site)
+        expect(tab.page.get_by_role("alert")).to_contain_text("SPANLEDGER_STORE")
+        expect(tab.page.get_by_role("heading", name="Spend over time")).to_be_visible()
+        assert faults(tab.page) == []
+        tab.visit(f"{site}/budgets")
+        expect(tab.page.get_by_role("alert")).to_contain_text("SPANLEDGER_STORE")
+        assert faults(tab.page) == []
+
+
+def test_somebody_signs_in_and_out(parts: dashboard.Made, tmp_path: Path, tab: Watched) -> None:
+    found, made = tokens(tmp_path, ("boss", ("admin",), None))
+    page = tab.page
+    with dashboard.listening(dashboard.app(parts, found)) as site:
+        tab.visit(f"{site}/runs")
+        assert faults(page) == []
+        page.get_by_label("Token").fill("nonsense")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_contain_text("not known here")
+        assert faults(page) == []
+        page.get_by_label("Token").fill(made["boss"])
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", name="Runs", level=1)).to_be_visible()
+        assert not any(made["boss"] in url for url in tab.requests)
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
 def test_charts_are_drawn_from_the_tables_beside_them(site: str, tab: Watched) -> None:
@@ -146,7 +182,7 @@ def test_a_page_looks_again_by_itself_but_not_while_somebody_types(site: str, ta
     tab.visit(site + address("/budget", **WHICH))
     with page.expect_response(lambda answer: "x-spanledger-refresh" in answer.request.headers):
         page.clock.run_for(EVERY * 1000 + 50)
-    page.wait_for_function("document.getElementById('fresh').dataset.state === 'on'")
+    page.wait_for_function("() => document.getElementById('fresh').dataset.state === 'on'")
     page.get_by_label("Why").fill("the customer")
     asked = len(tab.requests)
     page.clock.run_for(EVERY * 1000 + 50)

@@ -86,6 +86,8 @@ def test_a_budget_burns_down_to_what_is_left_of_it(client: TestClient, which: st
 
 def test_costs_that_nobody_knows_are_never_shown_as_nothing(client: TestClient) -> None:
     shown = text(client.get("/?model=house-model-7b").text)
+    assert re.search(r"Today \(UTC\) unknown: \d+ unpriced", shown)
+    assert re.search(r"Spend in this window unknown: \d+ unpriced", shown)
     assert re.search(r"house-model-7b \d+ calls unknown: \d+ unpriced", shown)
     listed = text(client.get("/calls?model=house-model-7b").text)
     assert "unknown" in listed

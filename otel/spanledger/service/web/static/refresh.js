@@ -94,6 +94,7 @@
     const response = await fetch(address, { headers: { "x-spanledger-refresh": "1" }, signal: AbortSignal.any([asked.signal, AbortSignal.timeout(10000)]) });
     if (response.status === 401) { paused = true; say("out"); return; }
     if (!response.ok) throw new Error(String(response.status));
+    if (live.querySelector(":scope > .broken")) { location.reload(); return; }
     const part = document.createElement("template");
     part.innerHTML = await response.text();
     if (paused || editing()) return;
