@@ -15,7 +15,7 @@ from typing import Any
 
 from playwright.sync_api import Browser
 from tests.support import dashboard
-from tests.support.browser import Watched, chromium
+from tests.support.browser import Watched, chromium, weight
 
 PAGES = {
     "overview": "/",
@@ -41,9 +41,9 @@ def opened(browser: Browser, address: str) -> tuple[int, dict[str, Any]]:
     tab = Watched(context.new_page())
     tab.visit(address)
     times: dict[str, Any] = tab.page.evaluate(_TIMES)
-    weight = sum(tab.bytes.values())
+    heavy = weight(tab.page)
     context.close()
-    return weight, times
+    return heavy, times
 
 
 def main() -> None:
@@ -63,8 +63,8 @@ def main() -> None:
     for name, one in found.items():
         paints = [times["paint"] for _, times in one]
         answered = statistics.median(times["server"] for _, times in one)
-        weight = max(weight for weight, _ in one) / 1000
-        print(f"{name:20}{weight:8.1f}{answered:14.0f}{statistics.median(paints):16.0f}{max(paints):8.0f}")
+        heavy = max(bytes_ for bytes_, _ in one) / 1000
+        print(f"{name:20}{heavy:8.1f}{answered:14.0f}{statistics.median(paints):16.0f}{max(paints):8.0f}")
 
 
 if __name__ == "__main__":

@@ -30,11 +30,9 @@ class Watched:
         self.page = page
         self.requests: list[str] = []
         self.complaints: list[str] = []
-        self.bytes: dict[str, int] = {}
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("console", lambda one: self.complaints.append(one.text) if one.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("response", lambda answer: self.bytes.update({answer.url: len(answer.body()) if answer.ok else 0}))
 
     def visit(self, address: str) -> None:
         """Go there, and wait until charts are drawn."""
@@ -52,6 +50,15 @@ def faults(page: Page, *rules: str) -> list[str]:
         for one in found["violations"]
         if one["impact"] in ("serious", "critical")
     ]
+
+
+def weight(page: Page) -> int:
+    """How many bytes a page is with all that it loaded, before anybody compresses it."""
+    found: int = page.evaluate(
+        "['navigation', 'resource'].flatMap((kind) => performance.getEntriesByType(kind))"
+        ".reduce((sum, one) => sum + one.decodedBodySize, 0)"
+    )
+    return found
 
 
 def width(page: Page) -> int:

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.spanledger.service.web.conftest import HOSTILE, PAGES, OwnSite
 from tests.spanledger.service.web.test_changing import HALTED, WHICH
 from tests.support import dashboard
-from tests.support.browser import Watched, faults, width
+from tests.support.browser import Watched, faults, weight, width
 from tests.support.serving import tokens
 
 from spanledger.budget.redis import RedisStore
@@ -33,7 +33,7 @@ def refreshed(page: Page) -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_is_sound_in_light_and_dark_and_on_a_phone(site: str, tab: Watched, name: str) -> None:
     tab.visit(site + PAGES[name])
-    page = tab.page
+    page, heavy = tab.page, weight(tab.page)
     assert faults(page) == []
     page.emulate_media(color_scheme="dark")
     assert faults(page, "color-contrast", "link-in-text-block") == []
@@ -42,7 +42,7 @@ def test_every_page_is_sound_in_light_and_dark_and_on_a_phone(site: str, tab: Wa
     assert faults(page, "scrollable-region-focusable", "target-size") == []
     assert tab.complaints == []
     assert {urlsplit(url).netloc for url in tab.requests} == {urlsplit(site).netloc}
-    assert 20_000 < sum(tab.bytes.values()) <= HEAVIEST, tab.bytes
+    assert 70_000 < heavy <= HEAVIEST
 
 
 def test_every_page_is_sound_while_there_is_nothing_to_show(bare: str, tab: Watched) -> None:
