@@ -2,6 +2,7 @@
 
     python benchmarks/overhead.py                       everything, some ten minutes
     python benchmarks/overhead.py --only overhead       per call only, some four minutes
+    python benchmarks/overhead.py --only ledger         ledgers of up to ten million calls, on 15 GB of disk
     python benchmarks/overhead.py --markdown            and write docs/benchmarks.md
 
 Exit code 0, whether the goals hold or not; 2 if something could not be measured.
@@ -17,8 +18,10 @@ from collections.abc import Iterator, Mapping
 from bench import budgets, document, driver, memory, pricing, report, result, startup
 from bench.contenders import BY_NAME, chosen
 from bench.environments import ROOT, InstallError
+from bench.ledgers import measuring as ledgers
 
-PARTS = ("overhead", "memory", "start", "prices", "budgets")
+PARTS = ("overhead", "memory", "start", "prices", "budgets", "ledger")
+SIZES = (100_000, 1_000_000, 10_000_000)
 CALLS = {"chat": 50, "stream": 15, "embeddings": 50}
 
 
@@ -30,6 +33,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=12, help="rounds of calls in each of these lives (12)")
     parser.add_argument("--calls", type=int, default=20_000, help="calls over which memory is watched (20000)")
     parser.add_argument("--starts", type=int, default=7, help="fresh processes for each way to start (7)")
+    parser.add_argument("--database", choices=ledgers.DATABASES, action="append", help="ledgers on this one only")
+    parser.add_argument("--size", type=int, action="append", help="calls in a ledger (100000, 1000000, 10000000)")
+    parser.add_argument("--questions", type=int, default=300, help="how often each question is asked (300)")
     parser.add_argument("--markdown", action="store_true", help="write docs/benchmarks.md")
     return parser.parse_args()
 
@@ -81,7 +87,19 @@ def _prices(options: argparse.Namespace) -> document.Section:
     return document.Section("prices", [pricing.table(found)], [], pricing.verdicts(found), True)
 
 
-_MEASURES = {"overhead": _overhead, "memory": _memory, "start": _start, "prices": _prices, "budgets": _budgets}
+def _ledger(options: argparse.Namespace) -> document.Section:
+    found = ledgers.measure(options.database or ledgers.DATABASES, options.size or SIZES, options.questions)
+    return document.Section("ledger", ledgers.tables(found), [], ledgers.verdicts(found), True)
+
+
+_MEASURES = {
+    "overhead": _overhead,
+    "memory": _memory,
+    "start": _start,
+    "prices": _prices,
+    "budgets": _budgets,
+    "ledger": _ledger,
+}
 
 
 def _listed(calls: Mapping[str, int]) -> str:
@@ -105,6 +123,7 @@ def main() -> int:
             "mix": _listed(memory.MIX),
             "rounds": str(options.rounds),
             "lives": str(options.lives),
+            "questions": str(options.questions),
         }
         document.write(ROOT / "docs" / "benchmarks.md", sections, words)
         print(f"\nwritten: {ROOT / 'docs' / 'benchmarks.md'}")

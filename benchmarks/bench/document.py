@@ -18,6 +18,7 @@ _TITLES = {
     "start": "Start",
     "prices": "Prices",
     "budgets": "Budgets",
+    "ledger": "Questions to the call ledger",
 }
 _METHOD = {
     "overhead": """\
@@ -52,6 +53,12 @@ hold on all five before the call, and its settlement after it. CPU time of the t
 of rounds that take turns; the CPU time of a Redis server comes on top, some 0.2 ms for both. Then so many processes at
 once on one SQLite file or one Redis, each reserving and settling without end, and again with the 20 ms between the two
 that a quick model takes; wall time, so it knows how many cores there are.""",
+    "ledger": """\
+Thirteen weeks of calls of forty tenants to twelve models in twenty stages, as uneven as in life: the ledger writes the
+first week, the database copies it. Each question is asked {questions} times over one connection and never twice:
+windows from five minutes to ninety days, all orders of magnitude alike, none to two filters, any grouping. Nothing
+keeps answers; SQLite and PostgreSQL are as they come. Time is that of the clock. Spans are taken in from an outbox, the
+whole way that a call's entry goes, 5,000 of them in each second of theirs; CPU is that of our process.""",
     "prices": """\
 The first price is that of a fresh process with the SDK imported: reading the table and compiling one model, median CPU
 time. Later ones are the fastest of nine repeats of 20,000 look-ups with the cost of a call, in one process.""",

@@ -49,7 +49,7 @@ class Understanding(AbstractContextManager[None]):
         if not isinstance(error, Exception) or isinstance(error, BudgetExceeded):
             return False
         failed(self._library, error)
-        self._calls.unmetered(f"the request cannot be understood: {error!r}")
+        self._calls.payers.unmetered(f"the request cannot be understood: {error!r}")
         return True
 
 

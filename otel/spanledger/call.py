@@ -21,11 +21,12 @@ from spanledger import posting, scope
 from spanledger.admission import Admission
 from spanledger.afterwards import Afterwards
 from spanledger.config import Settings
-from spanledger.errors import Refusal, contained, exceeded, failed, type_name
-from spanledger.guard import Asked, Ended, Guard
+from spanledger.errors import contained, failed, type_name
+from spanledger.guard import Ended, Guard
 from spanledger.ledger import Recorder
 from spanledger.lineage import Facts, Lineage
 from spanledger.messages import NOTHING, Answer, Request
+from spanledger.payers import Payers
 from spanledger.pending import Remembered
 from spanledger.pricing import Price, PriceBook
 from spanledger.pricing.attributes import NANO, price_attributes
@@ -35,10 +36,6 @@ from spanledger.semconv import names
 SCOPE_NAME = "spanledger"
 #: The call whose requests are being made in a context.
 _CLAIM = context.create_key("spanledger-claim")
-
-
-#: Operations that no provider charges for.
-FREE = frozenset({"moderation"})
 
 
 class Clock(Protocol):
@@ -64,6 +61,7 @@ class Calls:
         self.book = book
         self.lineage = lineage
         self.guard = guard
+        self.payers = Payers(settings, lineage, guard)
         self.clock = clock
         #: What is remembered of work that one call begins and another one ends.
         self.remembered = Remembered(guard.store if guard else None)
@@ -88,84 +86,18 @@ class Calls:
         if self.ledger is not None:
             self.ledger.close()
 
-    def unmetered(self, why: str) -> None:
-        """A call is about to leave that cannot be metered; `why` says it in a sentence.
-
-        Raises:
-            BudgetExceeded: there is a hard budget, so it must not leave.
-        """
-        if self.guard is not None and (name := self.guard.closed) is not None:
-            refusal = Refusal(name, "misconfigured", detail=self.guard.problem or why)
-            raise exceeded(self.guard.refused(refusal).refusal)
-
-    def unbounded(self, what: str) -> None:
-        """Something is about to be asked for that costs money and is not metered.
-
-        Raises:
-            BudgetExceeded: there is a hard budget, and it does not say `unbounded: window`.
-        """
-        if self.guard is None:
-            return
-        if self.guard.problem is not None:
-            self.unmetered(what)
-        closed = next((budget for budget in self.guard.hard if budget.unbounded == "refuse"), None)
-        if closed is not None:
-            detail = f"{what}; it goes, uncounted, under unbounded: window"
-            raise exceeded(self.guard.refused(Refusal(closed.name, "too_large", detail=detail)).refusal)
-
-    def _run_around(self, here: context.Context) -> str | None:
-        """The run of the request or task whose span is open around here."""
-        if not here:
-            return None
-        return self.lineage.run_of(trace.get_current_span(here).get_span_context().span_id)
-
-    def payer(self, here: context.Context, payer: scope.Scope | None = None) -> scope.Scope:
-        """Who pays for a call that is made in a context, unless a payer is named; always with a run."""
-        payer = payer or scope.current(here)
-        if self.settings.trusts_baggage:
-            payer = payer.over(scope.from_baggage(here))
-        if payer.run is None:
-            payer = scope.with_run(payer, self._run_around(here) or scope.process_run())
-        return payer
-
-    def halted(self, here: context.Context) -> Refusal | None:
-        """The halt by which every call in a context would be refused; None where there is none, or nobody can tell."""
-        guard = self.guard
-        if guard is None:
-            return None
-        return guard.halted(self.payer(here), scope.said(here) if guard.register.reads_baggage else {})
-
     def start(self, request: Request, payer: scope.Scope | None = None) -> Call:
         """Begin a call in the current context: whoever pays there pays for it, unless a payer is named."""
         here = context.get_current()
-        payer = self.payer(here, payer)
+        payer = self.payers.payer(here, payer)
         attributes = start_attributes(request, payer)
         name = f"{request.operation} {request.model}" if request.model else request.operation
         span = self.tracer.start_span(name, here, SpanKind.CLIENT, attributes, request.links or None)
         self.lineage.claimed(span.get_span_context().span_id)
         call = Call(self, request, span, here, payer)
         call.id = attributes[names.SPANLEDGER_CALL_ID]
-        call.admission = self.admission(request, payer, here, span)
+        call.admission = self.payers.admission(request, payer, here, span)
         return call
-
-    def admission(
-        self, request: Request, payer: scope.Scope, here: context.Context, span: trace.Span = trace.INVALID_SPAN
-    ) -> Admission | None:
-        """What a request asks of its budgets, None where none counts it. `span` is told of refusals."""
-        guard = self.guard
-        if guard is None:
-            return None
-        asked = Asked(
-            request.provider,
-            request.model,
-            payer,
-            tier=request.tier,
-            key=request.key,
-            baggage=scope.said(here) if guard.register.reads_baggage else {},
-            free=request.operation in FREE,
-        )
-        ticket = guard.ticket(asked)
-        return None if ticket is None else Admission(ticket, span)
 
 
 class Call:

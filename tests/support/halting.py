@@ -30,10 +30,9 @@ class Budgeted:
     """A process as far as budgets see one: what it spends is in the file, and it ends with `close`."""
 
     def __init__(self, budgets: str, file: Path, *more: type[Adapter]) -> None:
-        self.telemetry: Telemetry = new_telemetry()
         self.store: Store = SqliteStore(file)
         self.guard = Guard(inline.parse(budgets), self.store, BOOK)
-        self.telemetry.calls.guard = self.guard
+        self.telemetry: Telemetry = new_telemetry(guard=self.guard)
         calls, provider = self.telemetry.calls, self.telemetry.provider
         made: list[Adapter] = [OpenAIAdapter(calls), LangChainAdapter(calls, provider=provider)]
         self.adapters = [*made, *(adapter(calls) for adapter in more)]
@@ -41,7 +40,7 @@ class Budgeted:
             adapter.install()
 
     def counter(self, run: str) -> Counter:
-        return Counter("run/run", run, run)
+        return Counter("run/run", run, run, self.guard.register.budgets[0].unit)
 
     def spent(self, run: str) -> int:
         """Nano-USD."""

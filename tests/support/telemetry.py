@@ -20,6 +20,7 @@ from spanledger.config import Settings
 from spanledger.guard import Guard
 from spanledger.ledger import opening
 from spanledger.lineage import Lineage
+from spanledger.payers import Payers
 from spanledger.pipeline import budgeting
 from spanledger.pipeline.export import FanOut
 from spanledger.pipeline.runtime import Runtime
@@ -58,6 +59,11 @@ class Telemetry:
     def calls(self) -> Calls:
         """Where metered calls begin."""
         return self.runtime.calls
+
+    def guarded(self, guard: Guard) -> None:
+        """From now on calls have these budgets."""
+        self.calls.guard = guard
+        self.calls.payers = Payers(self.runtime.settings, self.calls.lineage, guard)
 
     @property
     def tracer(self) -> Tracer:

@@ -68,7 +68,8 @@ class ClientAdapter(Adapter):
         """As `exchange`. A request that is not metered hides the one in whose midst it is made."""
         for point in self.points:
             if point.state == "missing" and point.required:
-                self.calls.unmetered(f"this version of {self.library} lacks a patch point, see spanledger doctor")
+                why = f"this version of {self.library} lacks a patch point, see spanledger doctor"
+                self.calls.payers.unmetered(why)
                 return None  # told when the client was imported; half a call would be worse than none
         return self.exchange(client, args) or (Exchange(args) if CURRENT.get() is not None else None)
 

@@ -86,7 +86,7 @@ class Submission(Exchange, ABC):
             wanted = self.wanted(args)
         for model, bounds in wanted.items():
             request = replace(self.request(model), tier=TIER)
-            admission = self._calls.admission(request, self._calls.payer(here, self._payer), here)
+            admission = self._calls.payers.admission(request, self._calls.payers.payer(here, self._payer), here)
             if admission is not None:
                 self._asked.append((request, admission, bounds))
 
@@ -255,7 +255,7 @@ def settled(calls: Calls, batch: str) -> dict[str, str]:
 def release(calls: Calls, request: Request, held: str) -> None:
     """Give back what was held for requests that came to nothing."""
     here = context.get_current()
-    admission = calls.admission(request, calls.payer(here), here)
+    admission = calls.payers.admission(request, calls.payers.payer(here), here)
     if admission is not None:
         admission.resume(held)
         admission.attempt_over(billed=False)

@@ -54,7 +54,7 @@ class Halts:
 
     def _begin(self, loop: Any) -> None:
         run = self._run(loop)
-        payer = self._calls.payer(context.get_current() if run is None else run.context)
+        payer = self._calls.payers.payer(context.get_current() if run is None else run.context)
         kept = loop.checkpointer is not None and not loop.is_nested
         paying = payer.run
         if kept and run is not None and paying != payer.named_run and _resumes(loop.input):
@@ -83,7 +83,7 @@ class Halts:
     def _before(self, loop: Any) -> tuple[Stop, Refusal | None]:
         run = self._run(loop)
         stop = (run.place.stop if run is not None else None) or Stop(loop)
-        refusal = stop.refusal or self._calls.halted(context.get_current() if run is None else run.context)
+        refusal = stop.refusal or self._calls.payers.halted(context.get_current() if run is None else run.context)
         if refusal is not None:
             stop.drain(refusal)
         return stop, refusal

@@ -129,7 +129,8 @@ class Session:
             if now - self._standing[1] < guard.ttl / 2:
                 return
             self._give_back()
-        admission = self._calls.admission(self._request(self._model), self._calls.payer(self._here), self._here)
+        payers = self._calls.payers
+        admission = payers.admission(self._request(self._model), payers.payer(self._here), self._here)
         if admission is not None:
             yield from admission.admit(realtime_bound(self._session))
             self._standing = (admission, now)

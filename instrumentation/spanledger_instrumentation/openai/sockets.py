@@ -150,7 +150,7 @@ def unmetered(calls: Calls) -> Callable[..., Any]:
     """Wraps the constructor of a session that nobody meters: under a hard budget there is none."""
 
     def construct(wrapped: Callable[..., Any], session: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        calls.unbounded(f"{type(session).__name__} is not metered")
+        calls.payers.unbounded(f"{type(session).__name__} is not metered")
         return wrapped(*args, **kwargs)
 
     return construct

@@ -56,7 +56,7 @@ def refuse(calls: Calls, client: Any, method: str, url: str) -> None:
         return
     operation, sentence = found
     try:
-        calls.unbounded(sentence)
+        calls.payers.unbounded(sentence)
     except BudgetExceeded as error:
         who = whom(client, provider)
         asked = Request(operation, who.provider, server_address=who.host or None, server_port=who.port, key=who.key)

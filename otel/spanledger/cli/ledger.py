@@ -129,8 +129,7 @@ def _vacuum(_given: argparse.Namespace) -> int:
     from spanledger.ledger.retention import Keep, prune  # noqa: PLC0415  as above
 
     with told():
-        with made.begin() as connection:
-            gone = prune(connection, Keep.of(dict(config.strict().retention or ())), time.time())
+        gone = prune(made, Keep.of(dict(config.strict().retention or ())), time.time())
         with made.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM"))
             connection.execute(text("ANALYZE"))

@@ -94,6 +94,7 @@ def _prepared(connection: Any, _record: Any) -> None:
         "synchronous = NORMAL",
         "foreign_keys = ON",
         "temp_store = MEMORY",
+        "cache_size = -32000",  # KiB: what a batch changes is not written before its end
     ):
         connection.execute(f"PRAGMA {pragma}")
 
@@ -146,8 +147,7 @@ class Sink:
             self._take(entries)
             if time.monotonic() - self._tidied > _TIDY:
                 self._tidied = time.monotonic()
-                with self._engine.begin() as connection:
-                    prune(connection, self._keep, time.time())
+                prune(self._engine, self._keep, time.time())
 
     def _take(self, entries: Sequence[Entry]) -> None:
         try:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, func, or_
+from sqlalchemy import ColumnElement, and_, func
 
-from spanledger.ledger.rollup import GRAINS, NANO
-from spanledger.ledger.schema import calls, dimensions, rollups
-
-_MINUTE, _HOUR, _DAY = GRAINS
+from spanledger.ledger.cuts import DAY as _DAY
+from spanledger.ledger.cuts import HOUR as _HOUR
+from spanledger.ledger.cuts import MINUTE as _MINUTE
+from spanledger.ledger.results import NANO
+from spanledger.ledger.schema import calls, dimensions
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,11 @@ class Filter:
     def _wanted(self) -> dict[str, str]:
         return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it asks about."""
+        return tuple(self._wanted())
+
     def of_rollups(self) -> list[ColumnElement[bool]]:
         """As conditions on the combinations."""
         return [dimensions.c[name] == value for name, value in self._wanted().items()]
@@ -88,12 +94,6 @@ def column_of(name: str) -> ColumnElement[Any]:
     if name == "model":
         return func.coalesce(func.nullif(calls.c.request_model, ""), calls.c.response_model)
     return calls.c[name]
-
-
-def rolled(window: Window, table: Any = rollups) -> ColumnElement[bool]:
-    """The rows of a table of rollups that make up a window."""
-    parts = (and_(table.c.grain == g, table.c.at >= a, table.c.at < b) for g, a, b in window.pieces())
-    return or_(false(), *parts)
 
 
 def during(window: Window) -> ColumnElement[bool]:

@@ -6,21 +6,21 @@ Sums and percentiles come out of the rollups. Only questions about single users 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from operator import add
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, case, func, literal, literal_column, select
 
-from spanledger.ledger.filters import ALL, Filter, Window, column_of, during, rolled
-from spanledger.ledger.results import NAMES, Operation, Percentiles, Projection, Totals
-from spanledger.ledger.rollup import GRAINS, NANO
-from spanledger.ledger.schema import DIMENSIONS, calls, dimensions, latencies, rollups
+from spanledger.ledger import cuts, rolled
+from spanledger.ledger.filters import ALL, Filter, Window, column_of, during
+from spanledger.ledger.packing import Bins, unpack_bins
+from spanledger.ledger.results import NAMES, NANO, Operation, Percentiles, Projection, Totals
+from spanledger.ledger.schema import DIMENSIONS, calls
 from spanledger.ledger.sketch import bin_of, quantiles
 
-DAY = GRAINS[-1]
+DAY = cuts.DAY
 #: What can be grouped by, besides nothing.
 GROUPS = (*DIMENSIONS, "user", "day")
-_LEFT = dimensions.c.status != "refused"
 
 
 def totals(connection: Connection, window: Window, only: Filter = ALL) -> Totals:
@@ -86,32 +86,14 @@ def projection(connection: Connection, now: float, only: Filter = ALL, days: int
 
 
 def _summed(connection: Connection, window: Window, only: Filter, group: str | None) -> dict[str, Totals]:
-    rows = only.rolled_up and group != "user"
-    statement = _of_rollups(window, only, group) if rows else _of_calls(window, only, group)
-    return {str(key): Totals(*(int(value or 0) for value in sums)) for key, *sums in connection.execute(statement)}
-
-
-def _of_rollups(window: Window, only: Filter, group: str | None) -> Select[Any]:
-    sums = rollups.c
-    status = dimensions.c.status
-
-    def when(wanted: ColumnElement[bool]) -> ColumnElement[Any]:
-        return func.sum(case((wanted, sums.calls), else_=0))
-
-    counted = {
-        "calls": when(_LEFT),
-        "refused": when(status == "refused"),
-        "errors": when(status == "error"),
-        "timeouts": when(status == "timeout"),
-        "lost": func.sum(sums.attempts),
-    }
-    found = [counted[name] if name in counted else func.sum(sums[name]) for name in NAMES]
-    key: ColumnElement[Any] = literal("")
-    if group is not None:
-        key = sums.at - sums.at % DAY if group == "day" else dimensions.c[group]
-    joined = rollups.join(dimensions, sums.dimension == dimensions.c.id)
-    statement = select(key, *found).select_from(joined).where(rolled(window), *only.of_rollups())
-    return statement if group is None else statement.group_by(key)
+    rolled_up = only.rolled_up and group != "user"
+    statement = rolled.sums(window, only, group) if rolled_up else _of_calls(window, only, group)
+    found: dict[str, list[Any]] = {}
+    for key, *sums in () if statement is None else connection.execute(statement):
+        if sums[0] is not None:
+            before = found.get(str(key))
+            found[str(key)] = sums if before is None else list(map(add, before, sums))
+    return {key: Totals(*(int(value or 0) for value in sums)) for key, sums in found.items()}
 
 
 def _of_calls(window: Window, only: Filter, group: str | None) -> Select[Any]:
@@ -151,21 +133,22 @@ def _day() -> ColumnElement[Any]:
 
 def _latencies(connection: Connection, window: Window, only: Filter, group: str | None) -> dict[str, Percentiles]:
     """By group; the key of everything together is empty."""
-    bins: defaultdict[str, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
-    for key, number, count in _binned(connection, window, only, group):
-        bins[str(key)][number] += count
+    bins: defaultdict[str, Bins] = defaultdict(lambda: defaultdict(int))
+    _binned(connection, window, only, group, bins)
     return {key: Percentiles(*quantiles(found, 0.5, 0.95, 0.99)) for key, found in bins.items()}
 
 
-def _binned(connection: Connection, window: Window, only: Filter, group: str | None) -> Iterable[Sequence[Any]]:
+def _binned(
+    connection: Connection, window: Window, only: Filter, group: str | None, bins: defaultdict[str, Bins]
+) -> None:
     if only.rolled_up and group != "user":
-        key = literal("") if group is None else dimensions.c[group]
-        joined = latencies.join(dimensions, latencies.c.dimension == dimensions.c.id)
-        statement = select(key, latencies.c.bin, func.sum(latencies.c.count)).select_from(joined)
-        statement = statement.where(rolled(window, latencies), *only.of_rollups())
-        rows = connection.execute(statement.group_by(*([] if group is None else [key]), latencies.c.bin))
-        return ((key, number, int(count)) for key, number, count in rows)
+        statement = rolled.bins(window, only, group)
+        for key, packed in () if statement is None else connection.execute(statement):
+            if packed is not None:
+                unpack_bins(packed, bins[key])
+        return
     name = literal("") if group is None else func.coalesce(column_of(group), "")
     left = and_(calls.c.kind == "call", calls.c.status != "refused")
     took = select(name, calls.c.ended - calls.c.started).where(during(window), left, *only.of_calls())
-    return ((key, bin_of(nanoseconds), 1) for key, nanoseconds in connection.execute(took))
+    for key, nanoseconds in connection.execute(took):
+        bins[key][bin_of(nanoseconds)] += 1

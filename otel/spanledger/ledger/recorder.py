@@ -123,11 +123,12 @@ class Recorder:
             return
         self._closed = True
         self._due.set()
+        until = time.monotonic() + GRACE
         if self._outbox.waiting:
             last = threading.Event()
             self._finish(last)
             last.wait(GRACE)
-        if self._draining.acquire(blocking=False):
+        if self._draining.acquire(timeout=max(0.0, until - time.monotonic())):
             try:
                 self._outbox.close()
             finally:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import product
 
-from sqlalchemy import ColumnElement, Connection, Table, delete
+from sqlalchemy import ColumnElement, Engine, Table, delete, func, select
 
-from spanledger.ledger.rollup import GRAINS, NANO
+from spanledger.ledger.cuts import COARSE, DAY, FINEST, GRAINS, MINUTE
+from spanledger.ledger.results import NANO
 from spanledger.ledger.schema import cache_events, calls, latencies, rollups, runs, scores
 
-_DAY = 86_400
+#: Rows that are forgotten at a time.
+BATCH = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,11 @@ class Keep:
         return cls(**{**asdict(cls()), **said})
 
 
-def prune(connection: Connection, keep: Keep, now: float) -> int:
-    """Forget what is too old at `now`, seconds since the epoch; how many rows that were."""
+def prune(engine: Engine, keep: Keep, now: float) -> int:
+    """Forget what is too old at `now`, seconds since the epoch; how many rows that were.
+
+    So much at a time that writers, who wait for each other, hardly notice.
+    """
     times: tuple[tuple[Table, ColumnElement[int], int | None], ...] = (
         (calls, calls.c.started, keep.calls),
         (runs, runs.c.ended, keep.runs),
@@ -42,9 +48,34 @@ def prune(connection: Connection, keep: Keep, now: float) -> int:
     gone = 0
     for table, at, days in times:
         if days is not None:
-            gone += connection.execute(delete(table).where(at < int(now - days * _DAY) * NANO)).rowcount
+            gone += _rows(engine, table, at < int(now - days * DAY) * NANO)
     for grain, days in zip(GRAINS, (keep.minutes, keep.hours, keep.days), strict=True):
-        for table in (rollups, latencies) if days is not None else ():
-            old = (table.c.grain == grain) & (table.c.at < int(now - (days or 0) * _DAY) // _DAY * _DAY)
-            gone += connection.execute(delete(table).where(old)).rowcount
+        for table, cut in product((rollups, latencies), (FINEST,) if grain == MINUTE else (*COARSE, FINEST)):
+            if days is not None:
+                gone += _sums(engine, table, (grain, cut), int(now - days * DAY) // DAY * DAY)
     return gone
+
+
+def _rows(engine: Engine, table: Table, old: ColumnElement[bool]) -> int:
+    some = delete(table).where(table.c.id.in_(select(table.c.id).where(old).limit(BATCH)))
+    gone = 0
+    while True:
+        with engine.begin() as connection:
+            count = connection.execute(some).rowcount
+        gone += count
+        if count < BATCH:
+            return gone
+
+
+def _sums(engine: Engine, table: Table, of: tuple[int, int], before: int) -> int:
+    """Day by day, the first first."""
+    row, gone = table.c, 0
+    same = (row.grain == of[0], row.cut == of[1], row.at < before)
+    while True:
+        with engine.connect().execution_options(reads=True) as connection:
+            first = connection.scalar(select(func.min(row.at)).where(*same))
+        if first is None:
+            return gone
+        with engine.begin() as connection:
+            day = row.at < first // DAY * DAY + DAY
+            gone += connection.execute(delete(table).where(*same, day)).rowcount

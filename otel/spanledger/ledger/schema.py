@@ -15,6 +15,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     String,
@@ -150,7 +151,7 @@ cache_events = Table(
     Column("stage", String),
     Column("tenant", String),
     Column("saved", BigInteger),
-    Index("cache_events_by_time", "at"),
+    Index("cache_events_by_time", "at", "layer", "hit"),
 )
 
 #: What evaluations said of calls or runs.
@@ -182,10 +183,12 @@ DIMENSIONS = (
     "status",
 )
 
-#: Combinations that occurred. The id is a hash of the values, so that writers need not ask for it.
+#: Combinations that occurred, in each cut: columns that it does not tell apart are empty. The id is a hash of the
+#: values, so that writers need not ask for it.
 dimensions = Table(
     "dimensions",
     metadata,
+    Column("cut", SmallInteger, primary_key=True, autoincrement=False),
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     *(Column(name, String, nullable=False) for name in DIMENSIONS),
 )
@@ -193,7 +196,10 @@ dimensions = Table(
 #: What a rollup adds up; each is a plain sum, so that what comes late or is repriced is added or taken away.
 SUMS = (
     "calls",
-    "attempts",
+    "refused",
+    "errors",
+    "timeouts",
+    "lost",
     "cost",
     "cost_provider",
     "cost_estimated",
@@ -207,25 +213,31 @@ SUMS = (
     "duration",
 )
 
-#: Sums by combination and span of time. `grain` is its length in seconds, `at` its beginning in seconds.
+
+def _place() -> list[Column[int]]:
+    """`grain` is the length of a span of time in seconds, `at` its beginning in seconds."""
+    return [
+        Column("grain", Integer, primary_key=True),
+        Column("cut", SmallInteger, primary_key=True),
+        Column("at", BigInteger, primary_key=True),
+        Column("dimension", BigInteger, primary_key=True),
+    ]
+
+
+#: Sums by combination and span of time.
 rollups = Table(
     "rollups",
     metadata,
-    Column("grain", Integer, primary_key=True),
-    Column("at", BigInteger, primary_key=True),
-    Column("dimension", BigInteger, primary_key=True),
+    *_place(),
     *(Column(name, BigInteger, nullable=False) for name in SUMS),
     sqlite_with_rowid=False,
 )
 
-#: The bins of latency sketches: how many calls fell into each. Sketches are merged by adding these up in SQL.
+#: Latency sketches of the same: how many calls fell into which bin, as `sketch` packs it.
 latencies = Table(
     "latencies",
     metadata,
-    Column("grain", Integer, primary_key=True),
-    Column("at", BigInteger, primary_key=True),
-    Column("dimension", BigInteger, primary_key=True),
-    Column("bin", SmallInteger, primary_key=True),
-    Column("count", BigInteger, nullable=False),
+    *_place(),
+    Column("bins", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -14,15 +14,15 @@ from ddsketch.store import DenseStore
 
 #: A quantile is this close to the true one, relatively.
 ACCURACY = 0.01
-#: The bin of what takes no time.
-ZERO = -1
+#: The bin of what takes no time; the library's follow.
+ZERO = 0
 
 _mapping = LogarithmicMapping(ACCURACY)
 
 
 @lru_cache(maxsize=4096)
 def _bin(microseconds: int) -> int:
-    return int(_mapping.key(microseconds)) if microseconds >= 1 else ZERO
+    return 1 + int(_mapping.key(microseconds)) if microseconds >= 1 else ZERO
 
 
 def bin_of(nanoseconds: int) -> int:
@@ -38,7 +38,7 @@ def quantiles(bins: Mapping[int, int], *wanted: float) -> tuple[float | None, ..
         if number == ZERO:
             zero += count
         elif count > 0:
-            store.add(number, count)
+            store.add(number - 1, count)
     sketch = BaseDDSketch(_mapping, store, DenseStore(), zero)
     found = (sketch.get_quantile_value(share) for share in wanted)
     return tuple(None if value is None else float(value) * 1000 for value in found)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, case
+from sqlalchemy import JSON, Connection, Engine, case
 
-from spanledger.ledger.dialect import put
-from spanledger.ledger.entry import Entry, units_told
+from spanledger.ledger.dialect import put, put_new
+from spanledger.ledger.entry import Charge, Entry, units_told
 from spanledger.ledger.rollup import Change
 from spanledger.ledger.schema import TOKENS, calls, charges, runs
 from spanledger.usage import Usage
 
-#: Rows that are written at a time.
-BATCH = 2000
+#: Rows that are written at a time: what the outbox hands out at most. The more at a time, the fewer sums for each.
+BATCH = 10_000
 _NOTHING = Usage()
 _PLAIN = tuple(name for name in Entry._fields if name in calls.c)
+_plain = attrgetter(*_PLAIN)
+_tokens = attrgetter(*TOKENS)
+_JSON = tuple(column.name for column in calls.c if isinstance(column.type, JSON))
+_RUN = ("id", "started", "ended", "service", "tenant", "user")
 
 
 def write(engine: Engine, entries: Sequence[Entry]) -> int:
@@ -34,9 +40,7 @@ def insert_entries(connection: Connection, entries: Iterable[Entry]) -> int:
     rows = [row_of(entry) for entry in by_id.values()]
     if not rows:
         return 0
-    new = set(
-        put(connection, calls, rows, lambda insert: insert.on_conflict_do_nothing().returning(calls.c.id)).scalars()
-    )
+    new = put_new(connection, calls, list(rows[0]), [_cells(row) for row in rows])
     fresh = [row for row in rows if row["id"] in new]
     if fresh:
         _charged(connection, [by_id[row["id"]] for row in fresh])
@@ -50,14 +54,22 @@ def insert_entries(connection: Connection, entries: Iterable[Entry]) -> int:
 def row_of(entry: Entry) -> dict[str, Any]:
     """The row of an entry, by column."""
     usage = entry.usage
-    row: dict[str, Any] = {name: _storable(getattr(entry, name)) for name in _PLAIN}
     counts = usage or _NOTHING
-    row.update((name, getattr(counts, name)) for name in TOKENS)
+    row: dict[str, Any] = dict(zip(_PLAIN, _plain(entry), strict=True))
+    if not "".join([value for value in row.values() if isinstance(value, str)]).isprintable():
+        row = {name: _storable(value) for name, value in row.items()}
+    row.update(zip(TOKENS, _tokens(counts), strict=True))
     row["used"] = usage is not None
     row["units"] = (units_told(counts) or None) if counts.units else None
     row["reported_nano_usd"] = counts.reported_nano_usd
     row["missing"] = list(entry.missing) or None
     return row
+
+
+def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
+    """The same as the database takes it."""
+    told = {name: json.dumps(row[name]) for name in _JSON if row[name] is not None}
+    return tuple((row | told).values() if told else row.values())
 
 
 def _storable(value: Any) -> Any:
@@ -68,9 +80,8 @@ def _storable(value: Any) -> Any:
 
 
 def _charged(connection: Connection, entries: Iterable[Entry]) -> None:
-    rows = [{"call": entry.id, **charge._asdict()} for entry in entries for charge in entry.charges]
-    if rows:
-        put(connection, charges, rows, lambda insert: insert.on_conflict_do_nothing())
+    rows = [(entry.id, *charge) for entry in entries for charge in entry.charges]
+    put(connection, charges, ("call", *Charge._fields), rows, lambda insert: insert.on_conflict_do_nothing())
 
 
 def _ran(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
@@ -80,8 +91,6 @@ def _ran(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
         if row["run"]:
             run = found.setdefault(row["run"], _run(row))
             run["started"], run["ended"] = min(run["started"], row["started"]), max(run["ended"], row["ended"])
-    if not found:
-        return
 
     def widening(insert: Any) -> Any:
         old, new = runs.c, insert.excluded
@@ -89,8 +98,8 @@ def _ran(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
         ended = case((new.ended > old.ended, new.ended), else_=old.ended)
         return insert.on_conflict_do_update(index_elements=[old.id], set_={"started": began, "ended": ended})
 
-    put(connection, runs, [found[key] for key in sorted(found)], widening)
+    put(connection, runs, _RUN, [tuple(found[key].values()) for key in sorted(found)], widening)
 
 
 def _run(row: dict[str, Any]) -> dict[str, Any]:
-    return {"id": row["run"], **{name: row[name] for name in ("started", "ended", "service", "tenant", "user")}}
+    return {"id": row["run"], **{name: row[name] for name in _RUN[1:]}}

@@ -130,7 +130,8 @@ class Paused:
     def __init__(self, telemetry: Telemetry) -> None:
         self.telemetry = telemetry
         (budget,) = inline.parse("run=0USD,action=pause")
-        telemetry.calls.guard = self.guard = Guard([replace(budget, pause=20.0)], MemoryStore(), BOOK)
+        self.guard = Guard([replace(budget, pause=20.0)], MemoryStore(), BOOK)
+        telemetry.guarded(self.guard)
 
     def events(self) -> list[tuple[str, dict[str, Any]]]:
         events = [(event.name, dict(event.attributes or {})) for event in self.telemetry.one.events]

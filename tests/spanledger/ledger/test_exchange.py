@@ -46,8 +46,8 @@ def test_what_is_taken_along_is_all_of_it(full: Engine, format_: Any) -> None:
 
 def test_what_is_too_old_is_forgotten_and_the_sums_by_day_stay(full: Engine) -> None:
     now = BEGIN // NANO + (DAYS + 10) * 86_400
-    with full.begin() as connection:
-        prune(connection, Keep(calls=10, minutes=5, hours=5), now)
+    prune(full, Keep(calls=10, minutes=5, hours=5), now)
+    with full.connect() as connection:
         left = {entry.id for entry in TOLD if entry.started >= (now - 10 * 86_400) * NANO}
         assert set(connection.scalars(select(schema.calls.c.id))) == left
         assert set(connection.scalars(select(schema.charges.c.call))) <= left

@@ -39,7 +39,7 @@ def guarded(telemetry: Telemetry, instrument: Instrument) -> Iterator[Guard]:
     assert guard.store is not None
     today = guard.register.budgets[0].window.ids(guard.store.now(), "")[0]
     guard.store.adjust(Counter("tenant/day", "unattributed", today), 60_000, reason="test", who="test")
-    telemetry.calls.guard = guard
+    telemetry.guarded(guard)
     adapter = OpenAIAdapter(telemetry.calls)
     adapter.install()
     instrument()

@@ -144,7 +144,7 @@ def _cache_events() -> None:
         sa.Column("saved", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("cache_events_by_time", "cache_events", ["at"], unique=False)
+    op.create_index("cache_events_by_time", "cache_events", ["at", "layer", "hit"], unique=False)
 
 
 def _scores() -> None:
@@ -168,6 +168,7 @@ def _scores() -> None:
 def _dimensions() -> None:
     op.create_table(
         "dimensions",
+        sa.Column("cut", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("service", sa.String(), nullable=False),
         sa.Column("environment", sa.String(), nullable=False),
@@ -177,7 +178,7 @@ def _dimensions() -> None:
         sa.Column("model", sa.String(), nullable=False),
         sa.Column("tenant", sa.String(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
+        sa.PrimaryKeyConstraint("cut", "id"),
     )
 
 
@@ -185,10 +186,14 @@ def _rollups() -> None:
     op.create_table(
         "rollups",
         sa.Column("grain", sa.Integer(), nullable=False),
+        sa.Column("cut", sa.SmallInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("dimension", sa.BigInteger(), nullable=False),
         sa.Column("calls", sa.BigInteger(), nullable=False),
-        sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.Column("refused", sa.BigInteger(), nullable=False),
+        sa.Column("errors", sa.BigInteger(), nullable=False),
+        sa.Column("timeouts", sa.BigInteger(), nullable=False),
+        sa.Column("lost", sa.BigInteger(), nullable=False),
         sa.Column("cost", sa.BigInteger(), nullable=False),
         sa.Column("cost_provider", sa.BigInteger(), nullable=False),
         sa.Column("cost_estimated", sa.BigInteger(), nullable=False),
@@ -200,7 +205,7 @@ def _rollups() -> None:
         sa.Column("cache_write", sa.BigInteger(), nullable=False),
         sa.Column("reasoning", sa.BigInteger(), nullable=False),
         sa.Column("duration", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("grain", "at", "dimension"),
+        sa.PrimaryKeyConstraint("grain", "cut", "at", "dimension"),
         sqlite_with_rowid=False,
     )
 
@@ -209,10 +214,10 @@ def _latencies() -> None:
     op.create_table(
         "latencies",
         sa.Column("grain", sa.Integer(), nullable=False),
+        sa.Column("cut", sa.SmallInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("dimension", sa.BigInteger(), nullable=False),
-        sa.Column("bin", sa.SmallInteger(), nullable=False),
-        sa.Column("count", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("grain", "at", "dimension", "bin"),
+        sa.Column("bins", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("grain", "cut", "at", "dimension"),
         sqlite_with_rowid=False,
     )

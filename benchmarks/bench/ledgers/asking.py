@@ -1,0 +1,116 @@
+"""Questions to a ledger, each asked once: random windows, filters and groups, and how long the answers took."""
+
+from __future__ import annotations
+
+import gc
+import math
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, select
+
+from bench.ledgers.filling import END
+from bench.ledgers.week import BEGIN, DAY, ENVIRONMENTS, MODELS, NANO, OPERATIONS, SERVICES, STAGES, TENANTS
+from spanledger.ledger import caches, listing, queries, runs
+from spanledger.ledger.filters import Filter, Window
+from spanledger.ledger.schema import calls
+
+_GROUPS = (None, *(name for name in queries.GROUPS if name != "user"))
+_VALUES = {
+    "service": SERVICES,
+    "environment": ENVIRONMENTS,
+    "operation": OPERATIONS,
+    "stage": STAGES,
+    "provider": tuple({model[0]: None for model in MODELS}),
+    "model": tuple(model[1] for model in MODELS),
+    "tenant": TENANTS,
+    "status": ("success", "error", "timeout"),
+}
+#: How many filters a question has, and how often.
+_FILTERS, _HOW_OFTEN = (0, 1, 2), (40, 40, 20)
+#: Answers one of these questions.
+Question = Callable[[Connection, random.Random], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """Seconds that the answers to a question took, sorted."""
+
+    question: str
+    seconds: tuple[float, ...]
+
+    def at(self, share: float) -> float:
+        """A percentile in milliseconds: the smallest that this share of the answers did not exceed."""
+        return self.seconds[max(0, math.ceil(share * len(self.seconds)) - 1)] * 1000
+
+
+def ask(engine: Engine, times: int, seed: int = 5) -> Iterator[Timed]:
+    """Each question so many times over one connection, never the same twice; all kinds in turn."""
+    dice = random.Random(seed)
+    took: dict[str, list[float]] = {name: [] for name in QUESTIONS}
+    with engine.connect().execution_options(reads=True) as connection:
+        for name, question in QUESTIONS.items():  # compiles the statements
+            question(connection, random.Random(name))
+        gc.collect()
+        for _ in range(times):
+            for name, question in QUESTIONS.items():
+                began = time.perf_counter()
+                question(connection, dice)
+                took[name].append(time.perf_counter() - began)
+    for name, seconds in took.items():
+        yield Timed(name, tuple(sorted(seconds)))
+
+
+def window(dice: random.Random) -> Window:
+    """From five minutes to all ninety days; all orders of magnitude alike."""
+    length = math.exp(dice.uniform(math.log(300), math.log(90 * DAY)))
+    since = dice.uniform(BEGIN, END - length)
+    return Window.of(since, since + length)
+
+
+def only(dice: random.Random, **given: str) -> Filter:
+    """Up to two columns, with values that occur."""
+    names = dice.sample(sorted(_VALUES), dice.choices(_FILTERS, _HOW_OFTEN)[0])
+    return Filter(**{name: dice.choice(_VALUES[name]) for name in names}, **given)
+
+
+def _by(connection: Connection, dice: random.Random) -> object:
+    group = dice.choice(_GROUPS[1:])
+    assert group is not None
+    return queries.by(connection, group, window(dice), only(dice))
+
+
+def _page(connection: Connection, dice: random.Random) -> object:
+    """Two pages, one after the other."""
+    asked = (window(dice), only(dice))
+    first = listing.page(connection, *asked)
+    return listing.page(connection, *asked, after=first.after) if first.after else first
+
+
+def _user(dice: random.Random) -> str:
+    return f"user-{int(dice.paretovariate(1.1) * 50) % 20_000:05}"
+
+
+def _some(connection: Connection, dice: random.Random, name: str) -> str:
+    at = dice.randrange(BEGIN, END - DAY) * NANO
+    found = select(calls.c[name]).where(calls.c.started >= at).order_by(calls.c.started).limit(1)
+    return str(connection.scalar(found))
+
+
+QUESTIONS: dict[str, Question] = {
+    "totals": lambda c, d: queries.totals(c, window(d), only(d)),
+    "by a column": _by,
+    "daily": lambda c, d: queries.daily(c, window(d), only(d)),
+    "percentiles": lambda c, d: queries.percentiles(c, window(d), only(d)),
+    "operations": lambda c, d: queries.operations(c, window(d), only(d)),
+    "tenants": lambda c, d: queries.tenants(c, window(d)),
+    "cache hits": lambda c, d: caches.hits(c, window(d)),
+    "projection": lambda c, d: queries.projection(c, d.uniform(BEGIN + 8 * DAY, END), only(d)),
+    "page of calls": _page,
+    "page of runs": lambda c, d: runs.page(c, window(d), only(d)),
+    "run": lambda c, d: runs.run(c, _some(c, d, "run")),
+    "trace": lambda c, d: listing.trace(c, _some(c, d, "trace_id")),
+    "totals of a user": lambda c, d: queries.totals(c, window(d), only(d, user=_user(d))),
+}

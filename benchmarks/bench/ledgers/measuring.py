@@ -1,0 +1,134 @@
+"""Ledgers of several sizes on SQLite and PostgreSQL: questions to them, and calls taken in on one core."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import report
+from bench.environments import ROOT
+from bench.ledgers.asking import Timed, ask
+from bench.ledgers.filling import END, fill, live
+from bench.result import Verdict
+from spanledger.ledger import Recorder, database
+from spanledger.ledger.migrate import migrate
+from spanledger.ledger.outbox import SUFFIX
+
+sys.path += [str(ROOT), str(ROOT / "deploy" / "native")]
+
+from tests.support.postgres import postgres
+
+DATABASES = ("sqlite", "postgresql")
+#: Milliseconds in which 99 of 100 answers have to come, and spans that have to be taken in each second.
+GOAL_MS, GOAL_SPANS = 50, 5000
+#: Spans that are taken in to measure how long that takes.
+_TAKEN = 40_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What was measured on one ledger. `taken` and `waited` are seconds of CPU, and of time, for each span taken in."""
+
+    database: str
+    calls: int
+    bytes_each: float
+    answers: tuple[Timed, ...]
+    taken: float
+    waited: float
+
+
+def measure(databases: Sequence[str], sizes: Sequence[int], times: int) -> list[Ledger]:
+    """Each database with each number of calls, each question asked so many times."""
+    found = []
+    for kind in databases:
+        for calls in sizes:
+            with tempfile.TemporaryDirectory(prefix="spanledger-bench-") as folder, _empty(kind, Path(folder)) as url:
+                found.append(_measured(url, kind, calls, times, Path(folder)))
+    return found
+
+
+@contextmanager
+def _empty(kind: str, folder: Path) -> Iterator[str]:
+    if kind == "sqlite":
+        yield f"sqlite://{folder}/calls.sqlite"
+        return
+    with postgres() as url:
+        yield url
+
+
+def _measured(url: str, kind: str, calls: int, times: int, folder: Path) -> Ledger:
+    began = time.monotonic()
+    engine = database.engine(url)
+    migrate(engine)
+    fill(engine, calls)
+    print(f"{kind}: {calls} calls after {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    answers = tuple(ask(engine, times))
+    with engine.connect() as connection:
+        size = "SELECT pg_database_size(current_database())"
+        if kind == "sqlite":
+            size = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+        room = int(connection.exec_driver_sql(size).scalar_one())
+    taken, waited = _take(url, folder)
+    return Ledger(kind, calls, room / calls, answers, taken, waited)
+
+
+def _take(url: str, folder: Path) -> tuple[float, float]:
+    """What a dead process left in its outbox is brought to the database: all of the way that a call's entry goes."""
+    outbox = folder / "outbox"
+    outbox.mkdir()
+    (outbox / f"1-left{SUFFIX}").write_bytes(b"".join(entry.line() for entry in live(_TAKEN, END)))
+    recorder = Recorder(outbox, lambda: database.Sink(database.engine(url)))
+    began, cpu = time.monotonic(), time.process_time()
+    recorder.recover_now()
+    found = (time.process_time() - cpu) / _TAKEN, (time.monotonic() - began) / _TAKEN
+    recorder.close()
+    return found
+
+
+def tables(found: Sequence[Ledger]) -> list[list[str]]:
+    """Answers by database, with a column for each size; and what taking in costs."""
+    kinds = dict.fromkeys(one.database for one in found)
+    return [*(_answers([one for one in found if one.database == kind]) for kind in kinds), _taking(found)]
+
+
+def _answers(found: Sequence[Ledger]) -> list[str]:
+    head = [f"{found[0].database}, ms: p50 / p99 / most", *(f"{one.calls / 1e6:g} million calls" for one in found)]
+    rows = [
+        [same[0].question, *(f"{one.at(0.5):.1f} / {one.at(0.99):.1f} / {one.at(1):.1f}" for one in same)]
+        for same in zip(*(one.answers for one in found), strict=True)
+    ]
+    return report.table(head, rows)
+
+
+def _taking(found: Sequence[Ledger]) -> list[str]:
+    rows = [
+        [
+            f"{one.database}, {one.calls / 1e6:g} million calls",
+            f"{one.taken * 1e6:.0f}",
+            f"{1 / one.taken:,.0f}",
+            f"{1 / one.waited:,.0f}",
+            f"{one.bytes_each:,.0f}",
+        ]
+        for one in found
+    ]
+    head = ["taking in", "µs of CPU a span", "spans a second of CPU", "spans a second, as it was", "bytes a call"]
+    return report.table(head, rows)
+
+
+def verdicts(found: Sequence[Ledger]) -> list[Verdict]:
+    """Whether the goals hold, for the largest ledger of each database."""
+    largest = {one.database: one for one in sorted(found, key=lambda one: one.calls)}
+    goals = []
+    for kind, one in largest.items():
+        slowest = max(one.answers, key=lambda timed: timed.at(0.99))
+        most, what = slowest.at(0.99), f"of {one.calls / 1e6:g} million calls on {kind}"
+        goal = f"every question {what} answered in at most {GOAL_MS} ms, 99 times of 100"
+        goals.append(Verdict(goal, f"{most:.0f} ms ({slowest.question})", most <= GOAL_MS))
+        pace = 1 / one.taken
+        goals.append(Verdict(f"{GOAL_SPANS:,} spans a second {what}", f"{pace:,.0f}", pace >= GOAL_SPANS))
+    return goals
