@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from spanledger.budget.model import Budget
 from spanledger.ledger.filters import ALL, Filter, Window
-from spanledger.ledger.rollup import NANO
+from spanledger.ledger.results import NANO
 from spanledger.ledger.schema import calls, charges
 from spanledger.scope import UNATTRIBUTED
 from spanledger.service.web.budgets import Standing
@@ -23,7 +23,7 @@ from spanledger.service.web.series import Point, series, step_at, step_of
 #: Scopes that rollups know.
 _ROLLED = frozenset({"service", "stage", "model", "tenant"})
 #: What of a step counts against a limit.
-_COUNTED = {"USD": "cost", "tokens": "tokens", "calls": "calls"}
+_COUNTED = {"USD": "cost", "tokens": "tokens", "calls": "requests"}
 #: Days that are shown of a budget without an end.
 _LAST = 30
 

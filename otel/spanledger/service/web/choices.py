@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select
 
+from spanledger.ledger.cuts import DAY, for_question
 from spanledger.ledger.filters import ALL
 from spanledger.ledger.schema import dimensions
 from spanledger.service.asked import limited
@@ -17,10 +18,13 @@ _MOST = 200
 
 def choices(connection: Connection, caller: Caller) -> dict[str, tuple[str, ...]]:
     """By dimension, in the order of names."""
-    seen = limited(ALL, caller).of_rollups()
+    seen = limited(ALL, caller)
     found = {}
     for name in OFFERED:
         column = dimensions.c[name]
-        values = select(column).where(*seen).distinct().order_by(column).limit(_MOST)
+        cut = for_question(DAY, frozenset({name, *seen.names}))
+        values = (
+            select(column).where(dimensions.c.cut == cut, *seen.of_rollups()).distinct().order_by(column).limit(_MOST)
+        )
         found[name] = tuple(connection.scalars(values))
     return found
