@@ -19,6 +19,8 @@ from spanledger.ledger import database
 from spanledger.service.web.looked import address
 from spanledger.service.web.page import EVERY
 
+#: One browser and one ledger for all of them.
+pytestmark = pytest.mark.xdist_group("dashboard")
 #: Bytes of a page with everything that it loads.
 HEAVIEST = 300_000
 

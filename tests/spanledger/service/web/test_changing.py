@@ -17,6 +17,8 @@ from tests.support.serving import asking, tokens
 from spanledger.budget.store import Counter
 from spanledger.ledger import database
 
+#: One browser and one ledger for all of them.
+pytestmark = pytest.mark.xdist_group("dashboard")
 HALTED = Counter("run/run", dashboard.HALTED, dashboard.HALTED, "USD")
 WHICH = {"name": "run/run", "scope_value": dashboard.HALTED, "window": dashboard.HALTED}
 

@@ -15,6 +15,9 @@ from tests.support.serving import asking, problem
 
 from spanledger.report.cells import usd
 
+#: One browser and one ledger for all of them.
+pytestmark = pytest.mark.xdist_group("dashboard")
+
 
 def text(page: str) -> str:
     """What is to be read, without the marks."""
