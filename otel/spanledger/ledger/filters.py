@@ -31,9 +31,13 @@ class Window:
         """How long it is."""
         return (self.until - self.since) / _DAY
 
-    def pieces(self) -> tuple[tuple[int, int, int], ...]:
-        """The same as spans of whole days, hours and minutes: as few sums as possible. Grain, beginning, end."""
-        return tuple(piece for piece in _pieces(self.since, self.until, (_DAY, _HOUR, _MINUTE)) if piece[1] < piece[2])
+    def pieces(self, most: int = _DAY) -> tuple[tuple[int, int, int], ...]:
+        """The same as spans of whole days, hours and minutes: as few sums as possible. Grain, beginning, end.
+
+        No span is longer than `most`.
+        """
+        grains = tuple(grain for grain in (_DAY, _HOUR, _MINUTE) if grain <= most)
+        return tuple(piece for piece in _pieces(self.since, self.until, grains) if piece[1] < piece[2])
 
 
 def _pieces(since: int, until: int, grains: tuple[int, ...]) -> list[tuple[int, int, int]]:

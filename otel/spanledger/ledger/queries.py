@@ -18,9 +18,12 @@ from spanledger.ledger.results import NAMES, NANO, Operation, Percentiles, Proje
 from spanledger.ledger.schema import DIMENSIONS, calls
 from spanledger.ledger.sketch import bin_of, quantiles
 
-DAY = cuts.DAY
+DAY, HOUR = cuts.DAY, cuts.HOUR
+#: Days before today that a projection looks at.
+WEEK = 7
 #: What can be grouped by, besides nothing.
 GROUPS = (*DIMENSIONS, "user", "day")
+_LENGTHS = {"day": DAY, "hour": HOUR}
 
 
 def totals(connection: Connection, window: Window, only: Filter = ALL) -> Totals:
@@ -67,22 +70,29 @@ def tenants(connection: Connection, window: Window) -> tuple[str, ...]:
     return tuple(sorted(by(connection, "tenant", window)))
 
 
-def projection(connection: Connection, now: float, only: Filter = ALL, days: int = 7) -> Projection:
-    """What the month will cost at the rate of the last days, and today at the profile of the same days.
+def projection(connection: Connection, now: float, only: Filter = ALL) -> Projection:
+    """What the month will cost at the rate of the last seven days, and today at the profile of the same days.
 
-    Today's share of a day is what those days had spent by this time of theirs; where they spent nothing, the share of
-    the day that is over.
+    Days before the first call of them do not count. Today's share of a day is what those days had spent by this time of
+    theirs; where they spent nothing, the share of the day that is over. Within an hour spending is taken as even.
     """
     today = int(now // DAY) * DAY
-    past = Window.of(today - days * DAY, today)
-    before = totals(connection, past, only).cost
-    so_far = totals(connection, Window.of(today, now), only).cost
+    so_far = totals(connection, Window.of(today, now), only)
+    week = _summed(connection, Window(today - WEEK * DAY, today), only, "hour")
+    first = min((int(hour) for hour, sums in week.items() if _rows(sums)), default=today)
+    by_hour: defaultdict[int, int] = defaultdict(int)
+    for hour, sums in week.items():
+        by_hour[int(hour) % DAY] += sums.cost
     clock = now - today
-    until_now = sum(
-        totals(connection, Window.of(day, day + clock), only).cost for day in range(past.since, past.until, DAY)
-    )
-    share = until_now / before if until_now else clock / DAY
-    return Projection(days, before, so_far, round(so_far / share) if share else so_far)
+    until_now = sum(cost * min(max((clock - hour) / HOUR, 0.0), 1.0) for hour, cost in by_hour.items())
+    cost = sum(by_hour.values())
+    share = until_now / cost if until_now else clock / DAY
+    days = (today - first // DAY * DAY) // DAY
+    return Projection(days, cost, so_far.cost, round(so_far.cost / share) if share else so_far.cost, _rows(so_far))
+
+
+def _rows(sums: Totals) -> int:
+    return sums.calls + sums.lost
 
 
 def _summed(connection: Connection, window: Window, only: Filter, group: str | None) -> dict[str, Totals]:
@@ -122,13 +132,14 @@ def _of_calls(window: Window, only: Filter, group: str | None) -> Select[Any]:
     found = [counted[name] if name in counted else func.sum(row[name]) for name in NAMES]
     key: ColumnElement[Any] = literal("")
     if group is not None:
-        key = _day() if group == "day" else func.coalesce(column_of(group), "")
+        key = _beginning(_LENGTHS[group]) if group in _LENGTHS else func.coalesce(column_of(group), "")
     statement = select(key, *found).where(during(window), *only.of_calls())
     return statement if group is None else statement.group_by(key)
 
 
-def _day() -> ColumnElement[Any]:
-    return calls.c.started // literal_column(str(DAY * NANO), BigInteger) * literal_column(str(DAY), BigInteger)
+def _beginning(length: int) -> ColumnElement[Any]:
+    """Of the span of time that a call began in."""
+    return calls.c.started // literal_column(str(length * NANO), BigInteger) * literal_column(str(length), BigInteger)
 
 
 def _latencies(connection: Connection, window: Window, only: Filter, group: str | None) -> dict[str, Percentiles]:

@@ -99,17 +99,21 @@ class Hits:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """What the month will cost if it goes on like the `days` before. `of_today` is what today will have cost."""
+    """What the month will cost if it goes on like the `days` before today, which cost `cost`.
 
-    days: float
+    `today` is what today has cost, in `rows` calls and lost attempts, and `of_today` what it will have cost.
+    """
+
+    days: int
     cost: int
     today: int
     of_today: int
+    rows: int
 
     @property
     def monthly(self) -> int:
-        """For 30 days."""
-        return round(self.cost / self.days * 30) if self.days else 0
+        """For 30 days; at the rate of today where there were no days before."""
+        return round(self.cost / self.days * 30) if self.days else self.of_today * 30
 
 
 @dataclass(frozen=True, slots=True)

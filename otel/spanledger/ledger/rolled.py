@@ -8,14 +8,18 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, CompoundSelect, Select, Table, TextClause, and_, literal, select, text
 
-from spanledger.ledger.cuts import DAY, FINEST, MANY, MINUTE, for_question
+from spanledger.ledger.cuts import DAY, FINEST, HOUR, MANY, MINUTE, for_question
 from spanledger.ledger.filters import Filter, Window
 from spanledger.ledger.schema import SUMS, dimensions, latencies, rollups
 
 #: Spelled out once: there are many kinds of questions, and each would have to compile these.
 _SUMMED = text(", ".join(f"SUM(rollups.{name})" for name in SUMS))
 _BINS = text("latencies.bins")
-_DAY = rollups.c.at - rollups.c.at % DAY
+#: Groups of time: the beginnings of whole ones.
+_TIMES: dict[str | None, ColumnElement[Any]] = {
+    "day": rollups.c.at - rollups.c.at % DAY,
+    "hour": rollups.c.at - rollups.c.at % HOUR,
+}
 _ALL = literal("")
 _Rows = Select[Any] | CompoundSelect[Any]
 
@@ -26,9 +30,9 @@ def sums(window: Window, only: Filter, group: str | None) -> _Rows | None:
     A key may come more than once, and with sums that are NULL where there was nothing to add up.
     """
     parts = []
-    for grain, ats in _spans(window):
+    for grain, ats in _spans(window, HOUR if group == "hour" else DAY):
         cut = for_question(grain, _told(only, group))
-        key = _DAY if group == "day" else _key(group)
+        key = _TIMES[group] if group in _TIMES else _key(group)
         part = _read(rollups, (grain, cut, ats), only, group, [key, _SUMMED])
         parts.append(part if group is None else part.group_by(key))
     return _together(parts)
@@ -39,16 +43,16 @@ def bins(window: Window, only: Filter, group: str | None) -> _Rows | None:
     return _together(
         [
             _read(latencies, (grain, cut, ats), only, group, [_key(group), _BINS])
-            for grain, ats in _spans(window)
+            for grain, ats in _spans(window, DAY)
             for cut in (for_question(grain, _told(only, group), latencies=True),)
         ]
     )
 
 
-def _spans(window: Window) -> list[tuple[int, list[int]]]:
-    """By grain, the beginnings of the spans of time that a window is made of."""
+def _spans(window: Window, most: int) -> list[tuple[int, list[int]]]:
+    """By grain, no longer than `most`, the beginnings of the spans of time that a window is made of."""
     found: defaultdict[int, list[int]] = defaultdict(list)
-    for grain, first, last in window.pieces():
+    for grain, first, last in window.pieces(most):
         found[grain] += range(first, last, grain)
     return sorted(found.items())
 
@@ -60,7 +64,7 @@ def _together(parts: Sequence[Select[Any]]) -> _Rows | None:
 
 
 def _told(only: Filter, group: str | None) -> frozenset[str]:
-    return frozenset({*only.names, group} - {None, "day"})  # type: ignore[arg-type]
+    return frozenset({*only.names, group} - {None, *_TIMES})  # type: ignore[arg-type]
 
 
 def _key(group: str | None) -> ColumnElement[Any]:
@@ -82,7 +86,7 @@ def _read(
     row = table.c
     asked = select(*columns)
     there = and_(row.grain == grain, row.cut == cut, row.at.in_(ats))
-    if group in (None, "day") and not only.names:
+    if (group is None or group in _TIMES) and not only.names:
         return asked.select_from(table).where(there)
     of_it = row.dimension == dimensions.c.id
     wanted = and_(dimensions.c.cut == cut, *only.of_rollups())

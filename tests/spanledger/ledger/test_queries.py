@@ -208,12 +208,15 @@ def test_what_is_ahead_is_told_by_the_days_before(engine: Any) -> None:
     spent = [(today - n * day + at, usd) for n in range(1, 8) for at, usd in ((3600, 1), (noon + 3600, 3))]
     spent.append((today + 1800, 2))
     told = [
-        Entry(str(n), at * NANO, at * NANO, "chat", "openai", cost=usd * NANO, price_status="priced")
+        Entry(str(n), at * NANO, at * NANO, "chat", "openai", user="u-1", cost=usd * NANO, price_status="priced")
         for n, (at, usd) in enumerate(spent)
     ]
     write(engine, told)
     with engine.connect() as connection:
         found = queries.projection(connection, today + noon)
+        assert queries.projection(connection, today + noon, Filter(user="u-1")) == found, "read from rows"
+        assert queries.projection(connection, today + noon, Filter(user="u-2")).rows == 0
+    assert (found.days, found.rows) == (7, 1)
     assert (found.cost, found.today, found.of_today) == (28 * NANO, 2 * NANO, 8 * NANO)
     assert found.monthly == 120 * NANO
 

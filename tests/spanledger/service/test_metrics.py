@@ -169,9 +169,12 @@ def test_what_is_ahead_follows_the_days_before(there: TestClient, hour: float) -
     whole = oracle.totals(oracle.matching(ENTRIES, Window(today - 7 * day, today), only)).cost
     days = [today - n * day for n in range(1, 8)]
     days = [at for at in days if oracle.matching(ENTRIES, Window(at, at + day), only)]
-    until_now = sum(
-        oracle.totals(oracle.matching(ENTRIES, Window(at, int(at + hour * 3600)), only)).cost for at in days
-    )
+    whole_hours, rest = int(hour) * 3600, hour % 1
+
+    def cost(since: int, until: int) -> int:
+        return oracle.totals(oracle.matching(ENTRIES, Window(since, until), only)).cost
+
+    until_now = sum(cost(at, at + whole_hours) + rest * cost(at + whole_hours, at + whole_hours + 3600) for at in days)
     so_far = oracle.totals(oracle.matching(ENTRIES, Window(today, int(today + hour * 3600)), only)).cost
     assert shown["projection"]["method"] == "last_days"
     assert shown["projection"]["days"] == len(days)

@@ -7,8 +7,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 
 from spanledger.ledger import caches, queries
-from spanledger.ledger.filters import Window
-from spanledger.ledger.results import Hits, Projection, Totals
+from spanledger.ledger.results import Hits, Totals
 from spanledger.service.answers.metrics import (
     Costs,
     GroupCost,
@@ -24,11 +23,9 @@ from spanledger.service.figures import percent, usd
 from spanledger.service.metrics.performance import dearest
 
 Method = Literal["last_days", "today", "none"]
-#: Days before today that projections look at, at most.
-WEEK = 7
 _TOLD: dict[Method, str] = {
     "last_days": "What the last {days} whole UTC days with calls cost, per day, times 30; today at the profile of "
-    "those days: their share that was spent by this time of the day.",
+    "those days: their share that was spent by this time of the day, hours taken as even.",
     "today": "There were no calls in the days before: today's cost by the share of the day that is over, times 30.",
     "none": "There were no calls in the days before, nor today.",
 }
@@ -90,30 +87,15 @@ def _hit_rate(connection: Connection, asked: Asked) -> float | None:
 
 def _ahead(connection: Connection, asked: Asked) -> dict[str, Any]:
     """Today so far, what it will have cost, and the month."""
-    today = int(asked.at // queries.DAY) * queries.DAY
-    week = queries.daily(connection, Window(today - WEEK * queries.DAY, today), asked.only)
-    first = next((day for day, sums in week.items() if sums.calls or sums.lost), today)
-    days = (today - first) // queries.DAY
-    found = queries.projection(connection, asked.at, asked.only, days) if days else _of_today(connection, asked, today)
-    monthly = found.monthly if days else found.of_today * 30
-    method: Method = "last_days" if days else "today" if _any(connection, asked, today) else "none"
+    found = queries.projection(connection, asked.at, asked.only)
+    method: Method = "last_days" if found.days else "today" if found.rows else "none"
     return {
         "daily_cost_usd": usd(found.today),
         "daily_cost_nano_usd": found.today,
         **_money("projected_daily_cost", None if method == "none" else found.of_today),
-        **_money("projected_monthly_cost", None if method == "none" else monthly),
-        "projection": Projected(method=method, days=days, explanation=_TOLD[method].format(days=days)),
+        **_money("projected_monthly_cost", None if method == "none" else found.monthly),
+        "projection": Projected(method=method, days=found.days, explanation=_TOLD[method].format(days=found.days)),
     }
-
-
-def _of_today(connection: Connection, asked: Asked, today: int) -> Projection:
-    so_far = queries.totals(connection, Window.of(today, asked.at), asked.only).cost
-    share = (asked.at - today) / queries.DAY
-    return Projection(0, 0, so_far, round(so_far / share) if share else so_far)
-
-
-def _any(connection: Connection, asked: Asked, today: int) -> bool:
-    return queries.totals(connection, Window.of(today, asked.at), asked.only) != Totals()
 
 
 def _money(name: str, nano: int | None) -> dict[str, float | int | None]:
