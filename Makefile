@@ -2,7 +2,7 @@
 UV := scripts/uv
 RUN := $(UV) run --no-sync
 
-.PHONY: help setup demo test check fix generate stack bench conformance
+.PHONY: help setup demo test check fix generate pictures stack bench conformance
 
 help:             ## show this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/'
@@ -33,6 +33,9 @@ fix: setup        ## format and mend what can be mended
 
 generate: setup   ## names.py and docs from the registry and the settings table
 	@$(RUN) python scripts/generate.py
+
+pictures: setup   ## those of the dashboard in docs/images, in the distribution's Chromium
+	@PYTHONPATH=.:deploy/native $(RUN) python scripts/pictures.py
 
 stack: setup      ## collector, Jaeger, Prometheus, Alertmanager and our service on loopback, without Docker
 	@$(RUN) python deploy/native/stack.py $(ARGS)

@@ -1,4 +1,4 @@
-"""Servers from the distribution: Prometheus and Alertmanager for the stack, Redis and PostgreSQL for the tests."""
+"""From the distribution: Prometheus and Alertmanager for the stack, Redis, PostgreSQL and Chromium for the tests."""
 
 import fcntl
 import os
@@ -60,6 +60,7 @@ STACK = Wanted(
     ", or run `docker compose up`",
 )
 REDIS = Wanted((Package("Redis", "redis-server", ("redis-server",)),))
+CHROMIUM = Wanted((Package("Chromium", "chromium", ("chromium",)),))
 POSTGRES = Wanted((Package("PostgreSQL", "postgresql", ("postgres",), "usr/lib/postgresql/*/bin"),))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -54,6 +55,7 @@ def _serve(given: argparse.Namespace) -> int:
         import uvicorn  # noqa: PLC0415  comes with the extra
 
         app = service(settings)
+        print(f"dashboard, API and OTLP on {_address(settings)}", file=sys.stderr)
         uvicorn.run(
             app, host=settings.service_host, port=settings.service_port, server_header=False, log_level="warning"
         )
@@ -81,6 +83,12 @@ def service(settings: Settings) -> FastAPI:
     store = opening.leasing(opening.open_store(settings.store), settings.store)
     tokens = Tokens(Path(settings.service_tokens)) if settings.service_tokens else None
     return create(settings, engine, Books(store, reading.read(settings)), tokens=tokens)
+
+
+def _address(settings: Settings) -> str:
+    """Where a browser finds it."""
+    host = f"[{settings.service_host}]" if ":" in settings.service_host else settings.service_host
+    return f"http://{host}:{settings.service_port}"
 
 
 def _free(settings: Settings) -> None:

@@ -146,7 +146,7 @@ def _dearest(found: Mapping[str, Totals]) -> list[tuple[str, Totals]]:
     return sorted(found.items(), key=lambda one: (-one[1].cost, one[0]))
 
 
-def _bill(reading: Reading) -> tuple[Table, ...]:
+def bill(reading: Reading) -> tuple[Table, ...]:
     """One line per tenant and model: what an invoice is made of."""
     columns = (
         Column("tenant", "Tenant"),
@@ -221,7 +221,7 @@ _TITLES: Mapping[Kind, str] = {
 _MAKERS: Mapping[Kind, tuple[Callable[[Reading], tuple[Table, ...]], ...]] = {
     "cost": (_summary, _month, _daily, _STAGES, _OPERATIONS, _MODELS, _TENANTS),
     "quality": (_reliability, _scores),
-    "tenants": (_bill, _TENANTS),
+    "tenants": (bill, _TENANTS),
     "models": (_MODELS, _PROVIDERS),
     "all": (
         _summary,
@@ -232,7 +232,7 @@ _MAKERS: Mapping[Kind, tuple[Callable[[Reading], tuple[Table, ...]], ...]] = {
         _MODELS,
         _PROVIDERS,
         _TENANTS,
-        _bill,
+        bill,
         _reliability,
         _scores,
     ),

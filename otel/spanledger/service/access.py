@@ -40,10 +40,10 @@ def caller_of(
     if service.tokens is not None:
         known = service.tokens.caller(token, service.clock()) if token else None
         if known is None:
-            _counted(service, f"host {request.client.host if request.client else ''}")
+            counted(service, f"host {request.client.host if request.client else ''}")
             raise Problem(401, _UNKNOWN, {"WWW-Authenticate": "Bearer"})
         caller = known
-    _counted(service, f"token {caller.name}")
+    counted(service, f"token {caller.name}")
     return caller
 
 
@@ -77,7 +77,8 @@ def same_origin(request: Request) -> bool:
     return origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
 
 
-def _counted(service: Parts, who: str) -> None:
+def counted(service: Parts, who: str) -> None:
+    """Count a request of somebody. Raises Problem, 429, for one too many."""
     if seconds := service.rate.wait(who):
         wait = str(math.ceil(seconds))
         rate = service.settings.service_rate

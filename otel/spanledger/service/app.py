@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from starlette.middleware.cors import CORSMiddleware
 
 from spanledger.config import Settings
+from spanledger.pricing import open_book
 from spanledger.service import intake, problems
 from spanledger.service.books import Books
 from spanledger.service.gate import Gate
@@ -21,6 +22,7 @@ from spanledger.service.rate import Rate
 from spanledger.service.routes import admin, budgets, calls, export, metrics, probes, prometheus
 from spanledger.service.tokens import Tokens
 from spanledger.service.watch import watch
+from spanledger.service.web import routes as web
 
 ROUTERS = (
     metrics.router,
@@ -30,6 +32,7 @@ ROUTERS = (
     admin.router,
     prometheus.router,
     probes.router,
+    web.router,
 )
 
 
@@ -48,7 +51,8 @@ def create(
     """
     rate = Rate.of(settings.service_rate, settings.store)
     watched = watch(engine, books, settings.collector_url)
-    service = Service(settings, engine, books, rate, watched, tokens, clock)
+    book = open_book(settings.prices, settings.unpriced)
+    service = Service(settings, engine, books, rate, watched, book, tokens, clock)
     app = Described(
         title="spanledger",
         summary="What LLM agents cost: metrics, calls, runs, budgets.",

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from spanledger.config import Settings
 from spanledger.ledger.database import reading
+from spanledger.pricing import PriceBook
 from spanledger.service.books import Books
 from spanledger.service.rate import Rate
 from spanledger.service.tokens import Tokens
@@ -28,6 +29,7 @@ class Service:
     books: Books
     rate: Rate
     watch: Watch
+    book: PriceBook
     tokens: Tokens | None = None
     clock: Callable[[], float] = time.time
 

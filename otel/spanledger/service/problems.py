@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,7 +19,6 @@ from spanledger.errors import ConfigError
 
 MEDIA = "application/problem+json"
 log = logging.getLogger("spanledger.service")
-Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
 
 _NO_LEDGER = (
     "The ledger's database cannot be used now. Try again in a moment; if it stays so, look at SPANLEDGER_DATABASE_URL, "
@@ -53,21 +52,38 @@ def answer(status: int, detail: str, headers: Mapping[str, str] | None = None) -
     return JSONResponse(said.model_dump(), status, {"Cache-Control": "no-store", **(headers or {})}, MEDIA)
 
 
+class Said(NamedTuple):
+    """What is said of an error, whether as JSON or on a page."""
+
+    status: int
+    detail: str
+    headers: Mapping[str, str] = {}
+
+
 def install(app: FastAPI) -> None:
     """Let every error of an app be answered so."""
-    for kind, handler in _HANDLERS.items():
-        app.add_exception_handler(kind, handler)
+    for kind in _SAYING:
+        app.add_exception_handler(kind, _answered)
 
 
-async def _of_http(_request: Request, error: Exception) -> JSONResponse:
+async def _answered(_request: Request, error: Exception) -> JSONResponse:
+    return answer(*said(error))
+
+
+def said(error: Exception) -> Said:
+    """What to say of an error; what is our fault is logged."""
+    return next(say(error) for kind, say in _SAYING.items() if isinstance(error, kind))
+
+
+def _of_http(error: Exception) -> Said:
     assert isinstance(error, HTTPException)
     known = None if isinstance(error, Problem) else _SENTENCES.get(error.status_code)
-    return answer(error.status_code, known or str(error.detail), error.headers)
+    return Said(error.status_code, known or str(error.detail), error.headers or {})
 
 
-async def _of_input(_request: Request, error: Exception) -> JSONResponse:
+def _of_input(error: Exception) -> Said:
     assert isinstance(error, RequestValidationError)
-    return answer(422, told(error.errors()))
+    return Said(422, told(error.errors()))
 
 
 def told(errors: Sequence[Any]) -> str:
@@ -80,30 +96,29 @@ def _place(place: Sequence[Any]) -> str:
     return ".".join(str(part) for part in place[1:]) or str(place[0] if place else "request")
 
 
-async def _of_database(_request: Request, error: Exception) -> JSONResponse:
+def _of_database(error: Exception) -> Said:
     if isinstance(error, DataError):
-        return answer(
-            422, "The database cannot take a value of this request; look for odd characters and huge numbers."
-        )
+        return Said(422, "The database cannot take a value of this request; look for odd characters and huge numbers.")
     log.warning("the ledger's database cannot be used: %s", str(getattr(error, "orig", error)).partition("\n")[0])
-    return answer(503, _NO_LEDGER, {"Retry-After": "5"})
+    return Said(503, _NO_LEDGER, {"Retry-After": "5"})
 
 
-async def _of_store(_request: Request, error: Exception) -> JSONResponse:
+def _of_store(error: Exception) -> Said:
     log.warning("the store of the budgets cannot be used: %s", error)
-    return answer(503, _NO_STORE, {"Retry-After": "5"})
+    return Said(503, _NO_STORE, {"Retry-After": "5"})
 
 
-async def _of_settings(_request: Request, error: Exception) -> JSONResponse:
-    return answer(503, f"The service is not set up for this: {error}")
+def _of_settings(error: Exception) -> Said:
+    return Said(503, f"The service is not set up for this: {error}")
 
 
-async def _of_us(_request: Request, error: Exception) -> JSONResponse:
+def _of_us(error: Exception) -> Said:
     log.error("a request failed", exc_info=error)
-    return answer(500, "The service failed on this request; its log says why. Please report it.")
+    return Said(500, "The service failed on this request; its log says why. Please report it.")
 
 
-_HANDLERS: Mapping[type[Exception], Handler] = {
+#: From the special to the general: the first that fits says it.
+_SAYING: Mapping[type[Exception], Callable[[Exception], Said]] = {
     HTTPException: _of_http,
     RequestValidationError: _of_input,
     SQLAlchemyError: _of_database,

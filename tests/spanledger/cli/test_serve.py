@@ -56,6 +56,8 @@ def test_it_answers_from_the_file_beside_the_store_with_what_dead_processes_left
     outbox.mkdir(parents=True)
     (outbox / "1-dead.jsonl").write_bytes(b"".join(entry.line() for entry in ENTRIES))
     with served(tmp_path) as url:
+        assert f"dashboard, API and OTLP on {url}\n" in (tmp_path / "log").read_text()
+        assert "<h1>Overview</h1>" in http.get(url).text
         assert http.get(f"{url}/readyz").json() == {"status": "ok"}
         asked = {"since": "2026-09-01", "until": "2026-10-01"}
         costs = http.get(f"{url}/api/metrics/costs", params=asked).json()["costs"]

@@ -27,7 +27,7 @@ from spanledger.service.tokens import SCOPES
 from spanledger.usage import Usage
 
 #: Everybody may see these, and there is nothing of anybody in them.
-PUBLIC = {"/healthz", "/readyz"}
+PUBLIC = {"/healthz", "/readyz", "/sign-in", "/sign-out", "/static/{digest}/{name}"}
 #: Where both tenants are to be seen by whoever may.
 SHOWING = (
     "/api/metrics/dashboard",

@@ -13,7 +13,6 @@ from starlette.responses import Response
 
 from spanledger.ledger.database import Sink
 from spanledger.ledger.retention import Keep
-from spanledger.pricing import open_book
 from spanledger.service.access import CallerOf, needs
 from spanledger.service.intake import answers, bodies, wire
 from spanledger.service.intake.bodies import LARGEST, Refused, Room
@@ -29,10 +28,8 @@ def desk(service: Service) -> Desk:
     """What takes spans for the ledger of a service."""
 
     def parts() -> tuple[Translator, Sink]:
-        settings = service.settings
-        book = open_book(settings.prices, settings.unpriced)
-        keep = Keep.of(dict(settings.retention or ()))
-        return Translator(book, Earlier(service.reading), service.clock), Sink(service.engine, keep)
+        keep = Keep.of(dict(service.settings.retention or ()))
+        return Translator(service.book, Earlier(service.reading), service.clock), Sink(service.engine, keep)
 
     return Desk(parts)
 

@@ -16,7 +16,7 @@ from spanledger.service.answers.calls import Call, Calls, OneRun, Runs, Sums, Te
 from spanledger.service.asked import AskedOf, limited
 from spanledger.service.metrics.performance import dearest
 from spanledger.service.pages import ListedOf, cursor
-from spanledger.service.parts import Parts
+from spanledger.service.parts import Parts, Service
 from spanledger.service.problems import Problem
 from spanledger.service.routes.metrics import head
 
@@ -71,13 +71,18 @@ def trace(id: Id, caller: CallerOf, service: Parts) -> Trace:  # noqa: A002  as 
         rows = listing.trace(connection, id.lower(), limited(ALL, caller))
     if not rows:
         raise Problem(404, "No call that you may see belongs to this trace; the id has 32 hexadecimal digits.")
-    jaeger = service.settings.jaeger_url
     return Trace(
         trace_id=id.lower(),
-        jaeger_url=jaeger and f"{jaeger}/trace/{quote(id.lower(), safe='')}",
+        jaeger_url=jaeger_of(service, id.lower()),
         totals=Sums(**shown.sums(listing.added_up(rows))),
         calls=[shown.call(one) for one in rows[: listing.PAGE]],
     )
+
+
+def jaeger_of(service: Service, trace_id: str | None) -> str | None:
+    """A trace in Jaeger, where it is told where that is."""
+    base = service.settings.jaeger_url
+    return f"{base}/trace/{quote(trace_id, safe='')}" if base and trace_id else None
 
 
 @router.get("/tenants")

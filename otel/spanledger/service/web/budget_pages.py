@@ -1,0 +1,135 @@
+"""The pages of budgets, and the forms by which an admin changes them: what they do is done by the API's own routes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, Query, Response
+from fastapi.responses import RedirectResponse
+from pydantic import BaseModel, ConfigDict, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from spanledger.service.access import needs
+from spanledger.service.answers.budgets import Changed, Raise, Which
+from spanledger.service.asked import Text
+from spanledger.service.problems import Problem, said, told
+from spanledger.service.routes import budgets as api
+from spanledger.service.web.budgets import Standing, standings
+from spanledger.service.web.burning import Burn, burn
+from spanledger.service.web.looked import address
+from spanledger.service.web.page import Page, PageOf, PageRoute
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False, dependencies=[needs("read")])
+Done = Literal["raise", "reset", "resume"]
+#: Rows of the list; halted ones are there in any case.
+_MOST = 200
+_MEANT: Mapping[Done, str] = {
+    "raise": "The new limit holds from the next call on.",
+    "reset": "The configured limit holds again.",
+    "resume": "The halt is over; the limit is as it was.",
+}
+
+
+class Meant(BaseModel):
+    """Which counter is meant."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Text
+    scope_value: Text = ""
+    window: Text
+
+
+class Asked(Meant):
+    """The parameters of a page; `done` is what a form did just now."""
+
+    done: Done | None = None
+
+
+class Change(Meant):
+    """The fields of a form."""
+
+    action: Done
+    reason: Text = ""
+    to: Text = ""
+    form_token: Text = ""
+
+
+@router.get("/budgets")
+def budgets(page: PageOf) -> Response:
+    """All of them, halted ones first."""
+    found = standings(page.service.books, page.caller)
+    halted = sum(one.row.halted for one in found)
+    shown = found[: max(_MOST, halted)]
+    return page.shown("budgets.html", "Budgets", standings=shown, halted=halted, more=len(found) - len(shown))
+
+
+@router.get("/budget")
+def budget(page: PageOf, asked: Annotated[Asked, Query()]) -> Response:
+    """One of them: how it burned down, what was changed by hand, and the forms."""
+    return _shown(page, asked, done=_MEANT[asked.done] if asked.done else "")
+
+
+@router.post("/budget", dependencies=[needs("admin")])
+def change(page: PageOf, form: Annotated[Change, Form()]) -> Response:
+    """Do what a form asks for, and show what came of it."""
+    page.forms.check(form.form_token)
+    try:
+        _do(page, form)
+    except (ValidationError, Problem) as error:
+        wrong = told(error.errors()) if isinstance(error, ValidationError) else said(error).detail
+        response = _shown(page, form, wrong=_plain(wrong), form=form)
+        response.status_code = 422
+        return response
+    place = {"name": form.name, "scope_value": form.scope_value, "window": form.window}
+    return RedirectResponse(address("/budget", **place, done=form.action), 303)
+
+
+def _do(page: Page, form: Change) -> Changed:
+    row = _standing(page, form).row  # a rolling window has moved on meanwhile
+    which = {"name": row.name, "scope_value": row.scope_value, "window": row.window, "reason": form.reason}
+    if form.action == "raise":
+        return api.raise_(Raise(**which, to=form.to), page.caller, page.service)
+    routes: Mapping[str, Callable[..., Changed]] = {"reset": api.reset, "resume": api.resume}
+    return routes[form.action](Which(**which), page.caller, page.service)
+
+
+def _plain(detail: str) -> str:
+    """What is wrong, without where programs would look it up."""
+    return detail.replace("The request cannot be understood. ", "").replace(" /openapi.json says what is taken.", "")
+
+
+def _shown(page: Page, meant: Meant, *, done: str = "", wrong: str = "", form: Change | None = None) -> Response:
+    one = _standing(page, meant)
+    burned, failed = _burned(page, one)
+    return page.shown(
+        "budget.html",
+        "Budget",
+        one=one,
+        burn=burned,
+        ledger_down=failed,
+        history=page.service.books.history(set(one.row.counters)),
+        may_change=page.caller.may("admin"),
+        done=done,
+        wrong=wrong,
+        form=form,
+    )
+
+
+def _standing(page: Page, meant: Meant) -> Standing:
+    for one in standings(page.service.books, page.caller):
+        row = one.row
+        same = (row.name, row.scope_value) == (meant.name, meant.scope_value)
+        if same and (row.window == meant.window or one.budget.window.rolling):
+            return one
+    raise Problem(404, "No budget that you may see stands so now; its window may be over. The list has what holds now.")
+
+
+def _burned(page: Page, one: Standing) -> tuple[Burn | None, str]:
+    """Or why nobody can tell: a budget can be changed without the ledger."""
+    try:
+        with page.service.reading() as connection:
+            return burn(connection, one, page.service.books.store.now()), ""
+    except SQLAlchemyError as error:
+        return None, said(error).detail

@@ -1,0 +1,30 @@
+"""What calls can be chosen by: the values that occurred, as far as the caller may see them."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from spanledger.ledger.cuts import DAY, for_question
+from spanledger.ledger.filters import ALL
+from spanledger.ledger.schema import dimensions
+from spanledger.service.asked import limited
+from spanledger.service.tokens import Caller
+
+#: What a page offers to choose by; `user` is given as text.
+OFFERED = ("stage", "model", "provider", "operation", "tenant", "status", "service", "environment")
+#: Values that are offered of each.
+_MOST = 200
+
+
+def choices(connection: Connection, caller: Caller) -> dict[str, tuple[str, ...]]:
+    """By dimension, in the order of names."""
+    seen = limited(ALL, caller)
+    found = {}
+    for name in OFFERED:
+        column = dimensions.c[name]
+        cut = for_question(DAY, frozenset({name, *seen.names}))
+        values = (
+            select(column).where(dimensions.c.cut == cut, *seen.of_rollups()).distinct().order_by(column).limit(_MOST)
+        )
+        found[name] = tuple(connection.scalars(values))
+    return found

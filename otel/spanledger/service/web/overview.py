@@ -1,0 +1,114 @@
+"""The first page: what is spent, what is ahead, and what it is spent on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Response
+
+from spanledger.budget.store import StoreError
+from spanledger.ledger import queries
+from spanledger.ledger.filters import Filter, Window
+from spanledger.service.access import needs
+from spanledger.service.answers.metrics import Cost, Costs
+from spanledger.service.figures import at
+from spanledger.service.metrics.costs import costs
+from spanledger.service.metrics.performance import performance
+from spanledger.service.metrics.rest import cache
+from spanledger.service.problems import said
+from spanledger.service.web.budgets import Standing, standings
+from spanledger.service.web.burning import filter_of
+from spanledger.service.web.looked import ViewOf
+from spanledger.service.web.page import Page, PageOf, PageRoute
+from spanledger.service.web.series import series, step_of
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False, dependencies=[needs("read")])
+#: Rows of each list, and budgets that are shown.
+_TOP, _BUDGETS = 6, 6
+#: How the rest of today, and a month, are told.
+_BASIS = {
+    "last_days": ("at the daily profile of the last {days} d", "at the rate of the last {days} whole d"),
+    "today": ("at today's rate so far", "at today's rate so far"),
+    "none": ("no calls to tell from", "no calls to tell from"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Top:
+    """What costs most of one kind: `by` names it; each with its figures."""
+
+    by: str
+    title: str
+    rows: tuple[tuple[str, Cost], ...]
+    more: int
+
+    @property
+    def dearest(self) -> int:
+        """What the first one cost."""
+        return max((cost.cost_nano_usd for _, cost in self.rows), default=0)
+
+
+@router.get("/")
+def overview(page: PageOf, view: ViewOf) -> Response:
+    """Everything at a glance."""
+    asked = view.asked
+    with page.service.reading() as connection:
+        spent = costs(connection, asked)
+        found = {
+            "speed": performance(connection, asked).all_operations,
+            "caches": cache(connection, asked),
+            "today": queries.totals(connection, _since_midnight(asked.at), asked.only),
+            "month": queries.totals(connection, _since_midnight(asked.at, day=1), asked.only),
+            "points": series(connection, asked.window, asked.only),
+        }
+    rows, failed = _budgets(page)
+    return page.shown(
+        "overview.html",
+        "Overview",
+        view,
+        costs=spent,
+        basis=[basis.format(days=spent.projection.days) for basis in _BASIS[spent.projection.method]],
+        tops=_tops(spent),
+        budgets=rows[:_BUDGETS],
+        more_budgets=len(rows[_BUDGETS:]),
+        against={kind: _against(rows, kind, asked.only) for kind in ("day", "month")},
+        store_down=failed,
+        step=step_of(asked.window),
+        **found,
+    )
+
+
+def _since_midnight(now: float, day: int | None = None) -> Window:
+    """Since this day began, or another of this month; UTC."""
+    today = at(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    return Window.of(today.replace(day=day or today.day).timestamp(), now)
+
+
+def _budgets(page: Page) -> tuple[list[Standing], str]:
+    """The fullest first; or why nobody can tell. The rest of the page does not need them."""
+    try:
+        return standings(page.service.books, page.caller), ""
+    except StoreError as error:
+        return [], said(error).detail
+
+
+def _against(rows: Sequence[Standing], kind: str, only: Filter) -> Standing | None:
+    """The budget of the very calls that are looked at, in USD with a limit, in such a window."""
+    fit = (
+        one for one in rows if one.budget.window.kind == kind and one.row.unit == "USD" and one.row.limit is not None
+    )
+    return next((one for one in fit if filter_of(one.budget, one.row.scope_value) == only), None)
+
+
+def _tops(spent: Costs) -> tuple[Top, ...]:
+    return (
+        _top("stage", "Stages", ((one.stage, one) for one in spent.by_stage)),
+        _top("model", "Models", ((one.model, one) for one in spent.by_model)),
+        _top("tenant", "Tenants", ((one.tenant, one) for one in spent.by_tenant)),
+    )
+
+
+def _top(by: str, title: str, found: Iterable[tuple[str, Cost]]) -> Top:
+    rows = tuple(found)
+    return Top(by, title, rows[:_TOP], len(rows[_TOP:]))

@@ -1,0 +1,196 @@
+"""Pages as a browser without scripts sees them: what stands on them is what the API answers."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+from tests.spanledger.service.web.conftest import DAY, HOSTILE, PAGES
+from tests.support import dashboard
+from tests.support.serving import asking, problem
+
+from spanledger.report.cells import usd
+
+#: One browser and one ledger for all of them.
+pytestmark = pytest.mark.xdist_group("dashboard")
+
+
+def text(page: str) -> str:
+    """What is to be read, without the marks."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_is_whole_without_scripts_and_lets_none_in(client: TestClient, name: str) -> None:
+    answer = client.get(PAGES[name])
+    assert answer.status_code == 200
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store"
+    assert not re.search(r"<script(?![^>]* src=)|<style|\son\w+=|\sstyle=|https?://(?!127\.0\.0\.1:16686)", answer.text)
+    assert "<h1>" in answer.text
+    assert "</html>" in answer.text
+
+
+def test_the_overview_says_what_the_api_says(client: TestClient) -> None:
+    told = client.get("/api/metrics/dashboard", params={"time_window_minutes": 1440}).json()
+    costs, speed = told["costs"], told["performance"]["all_operations"]
+    shown = text(client.get("/").text)
+    assert f"Today (UTC) {usd(costs['daily_cost_nano_usd'])}" in shown
+    assert f"Spend in this window {usd(costs['total_cost_nano_usd'])}" in shown
+    assert f"about {usd(costs['projected_daily_cost_nano_usd'])} by midnight" in shown
+    assert f"30 days cost about {usd(costs['projected_monthly_cost_nano_usd'])}, at the rate of the last 7" in shown
+    month = client.get("/api/metrics/costs?since=2026-11-01").json()["costs"]
+    assert f"This month (UTC) {usd(month['total_cost_nano_usd'])}" in shown
+    assert f"Unpriced calls {costs['unpriced_calls']}" in shown
+    assert f"Calls {speed['count']}" in shown
+    assert f"Error rate {speed['error_rate_percent']:.1f}%" in shown
+    for one in costs["by_stage"]:
+        assert one["stage"] in shown
+
+
+def test_the_chart_adds_up_to_the_sum_in_any_window(client: TestClient) -> None:
+    for asked in ("time_window_minutes=37", "time_window_minutes=1440", "time_window_minutes=10100",
+                  "since=2026-11-03T05:07Z&until=2026-11-19T15:31Z", "since=2025-11-03&user=ann"):  # fmt: skip
+        page = client.get(f"/?{asked}").text
+        steps = [float(value) for value in re.findall(r'data-t="\d+" data-v="([^"]+)"', page)]
+        costs = client.get(f"/api/metrics/costs?{asked}").json()["costs"]
+        assert sum(steps) == pytest.approx(costs["total_cost_usd"], abs=1e-9), asked
+        assert 0 < len(steps) <= 122
+
+
+@pytest.mark.parametrize("which", [
+    f"name=tenant/day&scope_value=acme&window={DAY}", "name=global/month&scope_value=&window=2026-11",
+    f"name=run/run&scope_value={dashboard.RUN}&window={dashboard.RUN}", "name=user/total&scope_value=ann&window=total",
+    f"name=stage/day&scope_value=planner&window={DAY}", f"name=tenant/day&scope_value=unattributed&window={DAY}",
+])  # fmt: skip
+def test_a_budget_burns_down_to_what_is_left_of_it(client: TestClient, which: str) -> None:
+    page = client.get(f"/budget?{which}").text
+    steps = [float(value) for value in re.findall(r'data-t="[\d.]+" data-v="([^"]+)">', page)]
+    asked = dict(part.split("=") for part in which.split("&"))
+    [one] = [
+        row
+        for row in client.get("/api/budgets").json()
+        if (row["name"], row["scope_value"]) == (asked["name"], asked["scope_value"])
+    ]
+    assert steps[-1] == pytest.approx(float(one["limit"]) - float(one["spent"]), abs=1e-9)
+    assert steps == sorted(steps, reverse=True)
+    assert steps[0] == float(one["limit"])
+    assert "The ledger's calls come to" not in page
+    assert ("projected</th>" in page) == (one["projected"] is not None)
+
+
+def test_costs_that_nobody_knows_are_never_shown_as_nothing(client: TestClient) -> None:
+    shown = text(client.get("/?model=house-model-7b").text)
+    assert re.search(r"Today \(UTC\) unknown: \d+ unpriced", shown)
+    assert re.search(r"Spend in this window unknown: \d+ unpriced", shown)
+    assert re.search(r"house-model-7b \d+ calls unknown: \d+ unpriced", shown)
+    listed = text(client.get("/calls?model=house-model-7b").text)
+    assert "unknown" in listed
+    assert "$" not in listed
+    assert "Nobody knows the price" in client.get(f"/call?id={dashboard.RUN}-5").text
+
+
+def test_a_call_is_explained_line_by_line(client: TestClient) -> None:
+    one = client.get(f"/api/calls/{dashboard.RUN}-4").json()
+    shown = text(client.get(f"/call?id={dashboard.RUN}-4").text)
+    assert "These lines come to what the call cost" in shown
+    assert f"Together {usd(one['cost_nano_usd'])}" in shown
+    assert f"output {one['tokens_output']:,} $15 / 1M" in shown
+    assert f"tenant/day acme 2026-11-19 {usd(one['cost_nano_usd'])}" in shown
+    assert f"http://127.0.0.1:16686/trace/{4711:032x}" in client.get(f"/call?id={dashboard.RUN}-4").text
+
+
+def test_a_run_marks_what_was_lost_failed_and_refused_and_says_each_cost(client: TestClient) -> None:
+    page = client.get(f"/run?id={dashboard.RUN}").text
+    for mark in ("lost", "error", "refused"):
+        assert f'class="span {mark}"' in page
+        assert f">{mark}</span>" in page
+    for one in client.get(f"/api/runs/{dashboard.RUN}").json()["calls"]:
+        if one["cost_nano_usd"] is not None:
+            assert usd(one["cost_nano_usd"]) in page
+
+
+def test_pages_of_calls_leave_nothing_out_and_repeat_nothing(client: TestClient) -> None:
+    seen: list[str] = []
+    at: str | None = "/calls?time_window_minutes=4320&limit=200"
+    while at is not None:
+        page = client.get(at).text
+        seen += re.findall(r'href="/call\?id=([^"]+)"', page)
+        further = re.findall(r'rel="next" href="([^"]+)"', page)
+        at = f"{html.unescape(further[0])}&limit=200" if further else None
+    found = client.get("/api/calls", params={"time_window_minutes": 4320, "limit": 1000}).json()["calls"]
+    assert seen == [one["id"] for one in found]
+    assert len(seen) > 400
+
+
+def test_the_filter_tells_any_from_not_said(client: TestClient) -> None:
+    def to(**fields: str) -> str:
+        return client.get("/filter", params={"to": "/calls", **fields}).headers["location"]
+
+    assert to(stage="", model="=gpt-4o", time_window_minutes="60") == "/calls?time_window_minutes=60&model=gpt-4o"
+    assert to(tenant="=", user="ann") == "/calls?tenant=&user=ann"
+    assert client.get("/filter", params={"to": "//evil.example"}).headers["location"] == "/"
+    assert "(none)" in client.get("/calls?tenant=").text
+
+
+def test_the_bill_of_a_tenant_comes_as_a_file(client: TestClient) -> None:
+    answer = client.get("/tenants.csv?tenant=acme&time_window_minutes=10080")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert {row["tenant"] for row in rows} == {"acme"}
+    nano = client.get("/api/metrics/costs?tenant=acme&time_window_minutes=10080").json()["costs"]["total_cost_nano_usd"]
+    assert sum(int(row["cost_usd"].replace(".", "")) for row in rows) == nano
+    assert "attachment" in answer.headers["content-disposition"]
+
+
+def test_a_refresh_brings_what_changes_and_nothing_around_it(client: TestClient) -> None:
+    part = client.get("/", headers={"x-spanledger-refresh": "1"}).text
+    assert "<html" not in part
+    assert "<form" not in part
+    assert part.strip().startswith("<dl")
+    assert "As of 2026-11-19 15:42:00 UTC" in part
+
+
+def test_what_is_not_there_is_a_page_that_says_so(client: TestClient) -> None:
+    for path in ("/call?id=nobody", "/run?id=nobody", "/budget?name=x&window=y"):
+        answer = client.get(path)
+        assert answer.status_code == 404
+        assert "that you may see" in answer.text
+    wrong = client.get("/calls?time_window_minutes=soon&hello=1")
+    assert wrong.status_code == 422
+    assert "time_window_minutes" in wrong.text
+    assert client.get("/calls?cursor=none").status_code == 422
+
+
+def test_files_of_another_version_are_none(client: TestClient) -> None:
+    [address] = set(re.findall(r'href="(/static/[^"]+dashboard.css)"', client.get("/").text))
+    answer = client.get(address)
+    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["content-type"].startswith("text/css")
+    problem(client.get("/static/000000000000/dashboard.css"), 404)
+    problem(client.get("/static/x/..%2F..%2Fpage.py"), 404)
+
+
+def test_hostile_names_are_text_on_every_page(hostile: dashboard.Made) -> None:
+    client = asking(dashboard.app(hostile))
+    seen = 0
+    for path, asked in (
+        ("/", {}), ("/calls", {}), ("/call", {"id": HOSTILE}), ("/runs", {}), ("/run", {"id": HOSTILE}),
+        ("/budgets", {}), ("/tenants", {"tenant": HOSTILE}), ("/cache", {"stage": HOSTILE}),
+        ("/budget", {"name": "tenant/day", "scope_value": HOSTILE, "window": "2026-11-19"}),
+        ("/", dict.fromkeys(("stage", "model", "tenant", "user", "service"), HOSTILE)),
+    ):  # fmt: skip
+        page = client.get(path, params=asked)
+        assert page.status_code in (200, 404), page.text
+        assert "<img" not in page.text.replace('<img src="/static/', "")
+        assert not re.search(r"<script(?! src=\"/static/)", page.text)
+        assert "\u202e" not in text(page.text), path
+        seen += "&lt;script&gt;alert(1)" in page.text
+    assert seen >= 9
