@@ -72,6 +72,7 @@ class Runtime:
         """
         provider.sampler = RecordAll(provider.sampler)
         meters = Meters(meter_provider, self._info(provider))
+        self.calls.told_of_caches.append(meters.cache_asked)
         guard = self.calls.guard
         provider.add_span_processor(chain(self.settings, self.book, self.lineage, meters, self.export, self.calls))
         if self.calls.ledger is not None:
