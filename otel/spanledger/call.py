@@ -120,7 +120,7 @@ class Call:
         self.id = ""
         self.attempts = 1
         #: Whether a cache of the app's was asked in vain before.
-        self.cache = caching.state()
+        self.cache: str | None = caching.state()
         #: How many attempts brought no answer, and when the last of them ended, in seconds since the call began.
         self.overs, self._over_at = 0, 0.0
         #: What it asks of its budgets; None where none counts it.

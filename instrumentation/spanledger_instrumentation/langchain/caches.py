@@ -41,13 +41,12 @@ class Caches:
         """Wrap the lookups of all caches, of those to come as they are defined."""
         base: Any = caches.BaseCache
 
-        def defined(cls: type, **kwargs: Any) -> None:
+        def defined(cls: Any, /, **kwargs: Any) -> None:
             super(base, cls).__init_subclass__(**kwargs)
             with _safely:
                 self._wrap(cls)
 
-        own = vars(base).get(_HOOK)
-        if own is None:
+        if _HOOK not in vars(base):  # else another adapter looks out for new ones already
             setattr(base, _HOOK, classmethod(defined))
             self._undo.append(lambda: delattr(base, _HOOK))
         for cls in _below(base):
@@ -110,6 +109,7 @@ def _outermost() -> Iterator[bool]:
 
 
 def _below(cls: type) -> Iterator[type]:
+    derived: type
     for derived in cls.__subclasses__():
         yield derived
         yield from _below(derived)
