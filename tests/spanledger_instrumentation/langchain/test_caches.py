@@ -57,8 +57,7 @@ def model(provider: Provider, key: str) -> Iterator[Any]:
                 api_key=SecretStr(key),
                 max_retries=0,
                 http_client=client,
-                http_async_client=openai.DefaultAsyncHttpxClient(),
-                **options,
+                **{"http_async_client": openai.DefaultAsyncHttpxClient(), **options},
             )
 
         yield made
@@ -141,11 +140,12 @@ def test_async_models_ask_once_whatever_asks_what_behind_the_cache(
 ) -> None:
     (tmp_path / "answers").mkdir()
     cache: BaseCache = Filed(tmp_path / "answers") if own else InMemoryCache()
-    asked = model(cache=Tiered(cache) if tiered else cache)
 
     async def twice() -> None:
-        await asked.ainvoke(TEXT)
-        await asked.ainvoke(TEXT)
+        async with openai.DefaultAsyncHttpxClient() as client:
+            asked = model(cache=Tiered(cache) if tiered else cache, http_async_client=client)
+            await asked.ainvoke(TEXT)
+            await asked.ainvoke(TEXT)
 
     asyncio.run(twice())
     assert [event["hit"] for event in table(kept, schema.cache_events)] == [False, True]
