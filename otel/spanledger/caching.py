@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 from opentelemetry import context, trace
 from opentelemetry.context import Context
 
-from spanledger.ledger import CacheEvent, Recorder
+from spanledger.ledger import CacheEvent, Keeper
 from spanledger.scope import Scope
 from spanledger.semconv import names
 
@@ -21,17 +21,17 @@ from spanledger.semconv import names
 LONGEST = 64
 
 
-class Keeper(Protocol):
+class Asking(Protocol):
     """Whose caches they are: who pays in a context, and who takes word of events."""
 
-    ledger: Recorder | None
+    ledger: Keeper | None
     told_of_caches: list[Callable[[CacheEvent], object]]
 
     def payer(self, here: Context) -> Scope: ...  # noqa: D102
 
 
 def asked(
-    keeper: Keeper,
+    asking: Asking,
     layer: str,
     hit: bool,
     *,
@@ -45,7 +45,7 @@ def asked(
         ValueError: the layer has no name, or `saved` is no amount in USD.
     """
     here = context.get_current()
-    payer = keeper.payer(here)
+    payer = asking.payer(here)
     event = CacheEvent(
         id=id_ or f"{time.time_ns():016x}{random.getrandbits(64):016x}",
         at=time.time_ns(),
@@ -58,9 +58,9 @@ def asked(
         saved=None if saved is None else _nano(saved),
     )
     trace.get_current_span(here).add_event(names.EVENT_SPANLEDGER_CACHE_ASKED, _attributes(event))
-    if keeper.ledger is not None:
-        keeper.ledger.record(event)
-    for tell in keeper.told_of_caches:
+    if asking.ledger is not None:
+        asking.ledger.record(event)
+    for tell in asking.told_of_caches:
         tell(event)
 
 

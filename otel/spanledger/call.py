@@ -24,7 +24,7 @@ from spanledger.afterwards import Afterwards
 from spanledger.config import Settings
 from spanledger.errors import contained, failed, type_name
 from spanledger.guard import Ended, Guard
-from spanledger.ledger import CacheEvent, Recorder
+from spanledger.ledger import CacheEvent, Keeper
 from spanledger.lineage import Facts, Lineage
 from spanledger.messages import NOTHING, Answer, Request
 from spanledger.payers import Payers
@@ -67,7 +67,7 @@ class Calls:
         #: What is remembered of work that one call begins and another one ends.
         self.remembered = Remembered(guard.store if guard else None)
         #: Takes an entry for every call; None where no ledger is kept.
-        self.ledger: Recorder | None = None
+        self.ledger: Keeper | None = None
         #: Are told of the app's caches that were asked.
         self.told_of_caches: list[Callable[[CacheEvent], object]] = []
         self.afterwards = Afterwards()

@@ -30,6 +30,18 @@ class Sink(Protocol):
         """Take them all, each id once, or raise."""
 
 
+class Keeper(Protocol):
+    """Keeps the rows of a process; `maker` says which service they are of."""
+
+    maker: Maker
+
+    def record(self, entry: Line) -> None:
+        """Take an entry or event. Never raises."""
+
+    def close(self) -> None:
+        """The process ends."""
+
+
 class Recorder:
     """Takes entries of calls, and events. `connect` makes the sink when it is first needed: it imports much.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,13 +41,18 @@ SECOND_BUCKETS: list[float] = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2
 
 @dataclass(frozen=True, slots=True)
 class AgentRun:
-    """One execution of an agent or stage that has ended. Duration in seconds, tokens of all calls below it."""
+    """One execution of an agent or stage that has ended. Duration in seconds; tokens of all calls below it, what is
+    known of their cost in nano-USD, and how many of them owe more than that. `error` is the class of what ended it.
+    """
 
     agent: str
     status: str
     duration: float
     input: int
     output: int
+    cost: int = 0
+    unpriced: int = 0
+    error: str = ""
 
 
 class Meters:
@@ -59,6 +64,8 @@ class Meters:
         self._model, self._stage, self._tenant = Capped(MODELS), Capped(STAGES), Capped(TENANTS)
         self._layer = Capped(LAYERS)
         self._tallies: dict[str, Tally] = {}
+        #: Are told of agents and stages that have ended.
+        self.listeners: list[Callable[[AgentRun], object]] = []
         self._begin()
         self._instruments(metrics.get_meter("spanledger", meter_provider=provider))
         if hasattr(os, "register_at_fork"):
@@ -125,6 +132,8 @@ class Meters:
     def agent_ended(self, run: AgentRun) -> None:
         """An agent or stage has ended, whether or not its beginning was seen."""
         self._put(run)
+        for tell in self.listeners:
+            tell(run)
 
     def cache_asked(self, event: CacheEvent) -> None:
         """A cache of the app's was asked."""
@@ -202,7 +211,7 @@ class Meters:
         self._calls.add((*plain, (names.ERROR_TYPE, facts.error)) if facts.error else plain)
         if facts.cost is not None:
             self._cost.add(facts.cost / 1e9, labels, here)
-        if facts.missing or (facts.cost is None and facts.usage is not None):
+        if facts.unpriced:
             self._unpriced.add(plain)
         model = labels.get(names.GEN_AI_REQUEST_MODEL, OTHER)
         whose = ((names.GEN_AI_PROVIDER_NAME, facts.provider), (names.GEN_AI_REQUEST_MODEL, model))

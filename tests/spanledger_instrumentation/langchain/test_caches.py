@@ -22,7 +22,7 @@ from tests.support.telemetry import Telemetry, telemetry
 from provider import Provider
 from spanledger import scope
 from spanledger.config import Settings
-from spanledger.ledger import database, schema
+from spanledger.ledger import Recorder, database, schema
 from spanledger.scope import Scope, inside
 from spanledger.semconv import names
 from spanledger_instrumentation.langchain import LangChainAdapter
@@ -65,7 +65,7 @@ def model(provider: Provider, key: str) -> Iterator[Any]:
 
 def table(kept: Telemetry, of: Any) -> list[dict[str, Any]]:
     """A table of the ledger, with everything in it."""
-    assert kept.calls.ledger is not None
+    assert isinstance(kept.calls.ledger, Recorder)
     kept.calls.ledger.drain_now()
     url = kept.runtime.settings.database_url
     assert url is not None
