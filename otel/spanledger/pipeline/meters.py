@@ -41,8 +41,9 @@ SECOND_BUCKETS: list[float] = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2
 
 @dataclass(frozen=True, slots=True)
 class AgentRun:
-    """One execution of an agent or stage that has ended. Duration in seconds; tokens of all calls below it, what is
-    known of their cost in nano-USD, and how many of them owe more than that. `error` is the class of what ended it.
+    """One execution of an agent or stage that has ended. Duration in seconds, tokens of all calls below it.
+
+    `cost` is what is known of theirs in nano-USD, `unpriced` how many owe more. `error` is the class of what ended it.
     """
 
     agent: str
