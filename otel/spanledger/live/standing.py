@@ -59,12 +59,11 @@ class Bar:
         return f" | past its warning at {amount(self.unit, self.first)}" if self.tone == "warn" else ""
 
 
-def bar_of(budget: Budget | None, row: Row) -> Bar | None:
+def bar_of(budget: Budget, row: Row) -> Bar | None:
     """A row of the books as a bar; None where it has no limit."""
     if row.limit is None:
         return None
-    thresholds = budget.thresholds if budget is not None else ()
-    first = min(thresholds, default=row.limit)
+    first = min(budget.thresholds, default=row.limit)
     return Bar(row.name, row.scope_value, row.unit, row.spent, row.limit, first, row.halted)
 
 

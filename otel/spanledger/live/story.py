@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from spanledger.live.shown import Line, Shown, Table
-from spanledger.live.words import cost, number, percent, plain, seconds
+from spanledger.live.words import cost, number, percent, plain, seconds, spent
 from spanledger.pipeline.feed import Denied, Ended, Spent, Told
 
 #: Where calls are counted that were made outside of any stage.
@@ -104,6 +104,6 @@ class Story:
 
 def _row(name: str, part: Part, whole: float) -> tuple[str, ...]:
     runs = f"{part.runs} ({part.failed} failed)" if part.failed else str(part.runs or "-")
-    spent = cost(part.cost, part.unpriced) if part.tokens or part.cost or part.unpriced else "-"
     time, share = seconds(part.seconds), percent(part.seconds, whole)
-    return (plain(name), runs, time, share, str(part.calls), f"{part.tokens:,}", spent)
+    figures = (str(part.calls), f"{part.tokens:,}", spent(part.tokens, part.cost, part.unpriced))
+    return (plain(name), runs, time, share, *figures)

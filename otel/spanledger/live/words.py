@@ -27,6 +27,11 @@ def cost(nano: int, unpriced: int) -> str:
     return f"{usd(nano)} + {unpriced} unpriced" if nano else f"{unpriced} unpriced"
 
 
+def spent(tokens: int, nano: int, unpriced: int) -> str:
+    """The same of calls that may have used nothing, such as failed ones: a dash then."""
+    return cost(nano, unpriced) if tokens or nano or unpriced else "-"
+
+
 def number(count: int, what: str) -> str:
     """So many of something."""
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
