@@ -45,7 +45,7 @@ class Bar:
     def line(self) -> Line:
         """As a line."""
         whose = f" {plain(self.whose)}" if self.whose else ""
-        spent = f"{amount(self.unit, self.spent)} of {amount(self.unit, self.limit)}"
+        spent = f"{amount(self.unit, self.spent).removesuffix(f' {self.unit}')} of {amount(self.unit, self.limit)}"
         text = f"{plain(self.name)}{whose} {bar(self.share)} {percent(self.share, 1)} | {spent}"
         return Line(f"{text}{self._state}", self.tone)
 
@@ -53,7 +53,7 @@ class Bar:
     def _state(self) -> str:
         """In words what the colour says."""
         if self.over:
-            return " | refuses calls"
+            return " | has refused calls"
         if self.tone == "bad":
             return " | spent"
         return f" | past its warning at {amount(self.unit, self.first)}" if self.tone == "warn" else ""

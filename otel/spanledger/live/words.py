@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 from spanledger.budget.model import Unit
 
@@ -17,7 +17,7 @@ def usd(nano: int) -> str:
     places = _PLACES
     if amount and abs(amount) < Decimal("0.001"):
         places = min(9, 1 - amount.adjusted())
-    return f"${amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN):,}"
+    return f"${amount:,.{places}f}"
 
 
 def cost(nano: int, unpriced: int) -> str:
