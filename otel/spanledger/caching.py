@@ -21,13 +21,20 @@ from spanledger.semconv import names
 LONGEST = 64
 
 
+class Paying(Protocol):
+    """Knows who pays."""
+
+    def payer(self, here: Context) -> Scope: ...  # noqa: D102
+
+
 class Asking(Protocol):
     """Whose caches they are: who pays in a context, and who takes word of events."""
 
     ledger: Keeper | None
     told_of_caches: list[Callable[[CacheEvent], object]]
 
-    def payer(self, here: Context) -> Scope: ...  # noqa: D102
+    @property
+    def payers(self) -> Paying: ...  # noqa: D102
 
 
 def asked(
@@ -45,7 +52,7 @@ def asked(
         ValueError: the layer has no name, or `saved` is no amount in USD.
     """
     here = context.get_current()
-    payer = asking.payer(here)
+    payer = asking.payers.payer(here)
     event = CacheEvent(
         id=id_ or f"{time.time_ns():016x}{random.getrandbits(64):016x}",
         at=time.time_ns(),

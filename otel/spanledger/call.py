@@ -99,6 +99,8 @@ class Calls:
         self.lineage.claimed(span.get_span_context().span_id)
         call = Call(self, request, span, here, payer)
         call.id = attributes[names.SPANLEDGER_CALL_ID]
+        if call.cache is not None:
+            span.set_attribute(names.SPANLEDGER_CACHE_RESULT, call.cache)
         call.admission = self.payers.admission(request, payer, here, span)
         return call
 

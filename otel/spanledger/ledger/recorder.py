@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -26,7 +26,7 @@ GRACE = 1.0
 class Sink(Protocol):
     """Takes entries and events into a database."""
 
-    def __call__(self, lines: list[Line]) -> object:
+    def __call__(self, lines: Sequence[Line]) -> object:
         """Take them all, each id once, or raise."""
 
 

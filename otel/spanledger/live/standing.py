@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter as Sums
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spanledger.budget.listing import Row
 from spanledger.budget.model import Budget, Unit
-from spanledger.budget.store import StoreError
+from spanledger.budget.store import Counter, StoreError
 from spanledger.live.shown import Line, Tone
 from spanledger.live.words import amount, bar, percent, plain
 from spanledger.pipeline.feed import Denied, Spent, Told
@@ -73,7 +73,7 @@ class Standing:
     def __init__(self, budgets: Sequence[Budget], rows: Callable[[], Sequence[Row]]) -> None:
         self._budgets = {budget.name: budget for budget in budgets}
         self._rows = rows
-        self._charged: Sums[tuple[str, str, str]] = Sums()
+        self._charged: Sums[tuple[str, ...]] = Sums()
         self._latest: dict[_Place, str] = {}
         self._denied: set[_Place] = set()
         self._shown: dict[_Place, tuple[Tone, int]] = {}
@@ -87,7 +87,7 @@ class Standing:
         if not isinstance(told, Spent) or not told.charges:
             return False
         for charge in told.charges:
-            self._charged[charge.budget, charge.scope_value, charge.window] += charge.amount
+            self._charged[charge[:-1]] += charge.amount  # a counter, as a tuple
             self._latest[charge.budget, charge.scope_value] = charge.window
         return True
 
@@ -105,15 +105,14 @@ class Standing:
 
     def _bar(self, place: _Place, row: Row | None) -> Bar | None:
         budget = self._budgets[place[0]]
-        window = row.window if row is not None else self._latest[place]
-        heard = self._charged[*place, window]
         if row is None:
-            row = Row(*place, window, budget.unit, budget.limit, heard, 0, 0, halted=False)
+            counter = Counter(*place, self._latest[place], budget.unit)
+            row = Row(*place, counter.window, budget.unit, budget.limit, 0, 0, 0, halted=False, counters=(counter,))
         made = bar_of(budget, row)
         if made is None:
             return None
-        over = made.over or place in self._denied
-        return Bar(made.name, made.whose, made.unit, max(made.spent, heard), made.limit, made.first, over)
+        heard = sum(self._charged[counter] for counter in row.counters)
+        return replace(made, spent=max(made.spent, heard), over=made.over or place in self._denied)
 
     def news(self) -> list[Line]:
         """The bars that have moved by a tenth, or changed their colour, since they were last shown."""

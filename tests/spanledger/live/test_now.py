@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from spanledger.budget import inline
 from spanledger.budget.listing import Row
+from spanledger.budget.store import Counter
 from spanledger.ledger import Entry, database
 from spanledger.ledger.migrate import migrate
 from spanledger.ledger.writes import write
@@ -40,7 +41,7 @@ def seen(engine: Engine, *rows: Row, minutes: int = 5) -> Now:
 
 def row(name: str, value: str, window: str, spent: int, limit: int | None) -> Row:
     unit = next(budget.unit for budget in BUDGETS if budget.name == name)
-    return Row(name, value, window, unit, limit, spent, 0, 0, halted=False)
+    return Row(name, value, window, unit, limit, spent, 0, 0, halted=False, counters=(Counter(name, value, window),))
 
 
 def test_the_window_is_whole_minutes_and_the_one_that_runs_is_the_last(engine: Engine) -> None:

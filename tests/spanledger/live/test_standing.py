@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from spanledger.budget import inline
 from spanledger.budget.listing import Row
-from spanledger.budget.store import StoreError
+from spanledger.budget.store import Counter, StoreError
 from spanledger.ledger import Charge
 from spanledger.live.standing import Standing
 from spanledger.pipeline.feed import Denied, Spent
@@ -15,13 +15,14 @@ BUDGETS = inline.parse("run=10USD,warn=5USD,warn=8USD;tenant/day=100calls")
 
 
 def charged(nano: int, run: str = "r", calls: int = 0) -> Spent:
-    charges = (Charge("run/run", run, run, nano), *([Charge("tenant/day", "acme", "d", calls)] if calls else []))
+    counted = [Charge("tenant/day", "acme", "d", "calls", calls)] if calls else []
+    charges = (Charge("run/run", run, run, "USD", nano), *counted)
     return Spent("plan", "success", run, 0.1, 10, nano, unpriced=False, estimated=False, charges=charges)
 
 
-def book(spent: int, **facts: object) -> Row:
-    made = {"name": "run/run", "scope_value": "r", "window": "r", "unit": "USD", "limit": 10 * 10**9, "spent": spent}
-    return Row(**{**made, "held": 0, "refused": 0, "halted": False, **facts})  # type: ignore[arg-type]
+def book(spent: int, limit: int = 10 * 10**9, held: int = 0) -> Row:
+    counter = Counter("run/run", "r", "r")
+    return Row(*counter, limit, spent, held, 0, halted=False, counters=(counter,))
 
 
 def standing(*rows: Row) -> Standing:

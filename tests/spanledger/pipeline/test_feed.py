@@ -46,7 +46,7 @@ def call(**facts: Any) -> Any:
 
 
 def test_a_call_arrives_as_it_was_told_with_what_budgets_were_charged(file: Path) -> None:
-    charge = Charge("run/run", "r", "r", 24_000)
+    charge = Charge("run/run", "r", "r", "USD", 24_000)
     Feed(file, None).record(call(charges=(charge,)))
     [told] = heard(file)
     assert told == Spent("plan", "success", "r", 0.0, 120, 24_000, unpriced=False, estimated=False, charges=(charge,))
