@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -64,7 +64,7 @@ def asked(
         tenant=payer.tenant,
         saved=None if saved is None else _nano(saved),
     )
-    trace.get_current_span(here).add_event(names.EVENT_SPANLEDGER_CACHE_ASKED, _attributes(event))
+    trace.get_current_span(here).add_event(names.EVENT_SPANLEDGER_CACHE_ASKED, _attributes(event), event.at)
     if asking.ledger is not None:
         asking.ledger.record(event)
     for tell in asking.told_of_caches:
@@ -98,7 +98,37 @@ def _attributes(event: CacheEvent) -> dict[str, Any]:
     }
     if event.saved is not None:
         found[names.SPANLEDGER_CACHE_SAVED] = event.saved / 1e9
-    return found
+    return found | {key: said for key, name in _SAID.items() if (said := getattr(event, name)) is not None}
+
+
+#: What else an event says: it may stand on a span of the app's, which does not.
+_SAID = {
+    names.SPANLEDGER_RUN_ID: "run",
+    names.SPANLEDGER_STAGE: "stage",
+    names.SPANLEDGER_TENANT_ID: "tenant",
+    names.GEN_AI_OPERATION_NAME: "operation",
+}
+
+
+def retold(said: Mapping[str, Any], at: int) -> CacheEvent | None:
+    """The event again, from what it says on a span; None where that is none. `at` is nanoseconds since the epoch."""
+    texts = {name: str(said[key])[:_TEXT] for key, name in _SAID.items() if key in said}
+    id_, layer, saved = (said.get(key) for key in (names.SPANLEDGER_CACHE_EVENT_ID, *_OF_CACHE))
+    try:
+        hit = _HITS[said.get(names.SPANLEDGER_CACHE_RESULT)]
+        amount = None if saved is None else _nano(saved)
+        return CacheEvent(str(id_ or "")[:_TEXT], at, _named(layer or ""), hit, saved=amount, **texts) if id_ else None
+    except (ValueError, TypeError, LookupError, ArithmeticError):
+        return None
+
+
+_OF_CACHE = (names.SPANLEDGER_CACHE_LAYER, names.SPANLEDGER_CACHE_SAVED)
+_HITS: Mapping[object, bool] = {
+    names.SPANLEDGER_CACHE_RESULT_HIT: True,
+    names.SPANLEDGER_CACHE_RESULT_MISS: False,
+}
+#: Characters of a text that are believed.
+_TEXT = 256
 
 
 class Lookup:

@@ -88,8 +88,8 @@ def test_events_answer_for_the_stage_that_asked(kept: Telemetry, engine: Engine)
 
 
 def test_the_span_around_carries_the_event(kept: Telemetry) -> None:
-    with kept.tracer.start_as_current_span("answer"):
-        spanledger.cache_event("l1", True, saved=Decimal("0.25"), id="one")
+    with scope.Held(inside(PAYER)), kept.tracer.start_as_current_span("answer"):
+        spanledger.cache_event("l1", True, saved=Decimal("0.25"), operation="chat", id="one")
     [span] = kept.spans
     [event] = span.events
     assert event.name == names.EVENT_SPANLEDGER_CACHE_ASKED
@@ -98,6 +98,10 @@ def test_the_span_around_carries_the_event(kept: Telemetry) -> None:
         names.SPANLEDGER_CACHE_LAYER: "l1",
         names.SPANLEDGER_CACHE_RESULT: "hit",
         names.SPANLEDGER_CACHE_SAVED: 0.25,
+        names.SPANLEDGER_RUN_ID: "r",
+        names.SPANLEDGER_STAGE: "plan",
+        names.SPANLEDGER_TENANT_ID: "acme",
+        names.GEN_AI_OPERATION_NAME: "chat",
     }
 
 
