@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spanledger.block import prompt, run, stage
     from spanledger.errors import BudgetExceeded, ConfigError, SpanledgerError
     from spanledger.guard import BudgetPause, BudgetWarning
-    from spanledger.pipeline.start import budgets, init, on_budget_pause, on_budget_warning
+    from spanledger.pipeline.start import budgets, cache_event, init, on_budget_pause, on_budget_warning
 
     __version__: str
 
@@ -30,6 +30,7 @@ _HOMES = {
     "ConfigError": "spanledger.errors",
     "SpanledgerError": "spanledger.errors",
     "budgets": "spanledger.pipeline.start",
+    "cache_event": "spanledger.pipeline.start",
     "init": "spanledger.pipeline.start",
     "on_budget_pause": "spanledger.pipeline.start",
     "on_budget_warning": "spanledger.pipeline.start",
@@ -46,6 +47,7 @@ __all__ = [
     "SpanledgerError",
     "__version__",
     "budgets",
+    "cache_event",
     "init",
     "on_budget_pause",
     "on_budget_warning",

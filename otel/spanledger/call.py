@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -17,13 +18,13 @@ from weakref import WeakSet
 from opentelemetry import context, trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from spanledger import posting, scope
+from spanledger import caching, posting, scope
 from spanledger.admission import Admission
 from spanledger.afterwards import Afterwards
 from spanledger.config import Settings
 from spanledger.errors import contained, failed, type_name
 from spanledger.guard import Ended, Guard
-from spanledger.ledger import Recorder
+from spanledger.ledger import CacheEvent, Keeper
 from spanledger.lineage import Facts, Lineage
 from spanledger.messages import NOTHING, Answer, Request
 from spanledger.payers import Payers
@@ -66,7 +67,9 @@ class Calls:
         #: What is remembered of work that one call begins and another one ends.
         self.remembered = Remembered(guard.store if guard else None)
         #: Takes an entry for every call; None where no ledger is kept.
-        self.ledger: Recorder | None = None
+        self.ledger: Keeper | None = None
+        #: Are told of the app's caches that were asked.
+        self.told_of_caches: list[Callable[[CacheEvent], object]] = []
         self.afterwards = Afterwards()
         #: Streams under way, each with a `closed` that settles it: for the end of the process.
         self.streams: WeakSet[Any] = WeakSet()
@@ -96,6 +99,8 @@ class Calls:
         self.lineage.claimed(span.get_span_context().span_id)
         call = Call(self, request, span, here, payer)
         call.id = attributes[names.SPANLEDGER_CALL_ID]
+        if call.cache is not None:
+            span.set_attribute(names.SPANLEDGER_CACHE_RESULT, call.cache)
         call.admission = self.payers.admission(request, payer, here, span)
         return call
 
@@ -116,6 +121,8 @@ class Call:
         #: One for the logical call, whatever became of its attempts; begins with the time in hexadecimal nanoseconds.
         self.id = ""
         self.attempts = 1
+        #: Whether a cache of the app's was asked in vain before.
+        self.cache: str | None = caching.state()
         #: How many attempts brought no answer, and when the last of them ended, in seconds since the call began.
         self.overs, self._over_at = 0, 0.0
         #: What it asks of its budgets; None where none counts it.

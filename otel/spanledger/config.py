@@ -235,6 +235,12 @@ TABLE = (
         _http,
         "Where the collector says how it is (its `health_check`), such as `http://localhost:13133`.",
     ),
+    Setting(
+        "SPANLEDGER_LIVE",
+        "live",
+        _text,
+        "File to which an app tells `spanledger run --live` what happens; set by that command.",
+    ),
     Setting("COST_TRACKING_ENABLED", "tracking", _flag, "`false` turns metering off."),
     Setting("COST_BUDGET_WARNING_THRESHOLD", "run_warning", _usd, "USD per run at which a warning is given."),
     Setting("COST_BUDGET_MAX", "run_limit", _usd, "USD per run at which calls are refused."),
@@ -266,6 +272,7 @@ class Settings:
     service_cors: tuple[str, ...] | None = None
     jaeger_url: str | None = None
     collector_url: str | None = None
+    live: str | None = None
     tracking: bool = True
     run_warning: Decimal | None = None
     run_limit: Decimal | None = None

@@ -43,6 +43,11 @@ class Facts(NamedTuple):
     missing: tuple[str, ...] = ()
     response_id: str | None = None
 
+    @property
+    def unpriced(self) -> bool:
+        """Whether more is owed for the call than is known."""
+        return bool(self.missing) or (self.cost is None and self.usage is not None)
+
 
 class Booked(NamedTuple):
     """A metered call that has ended. `library` is the instrumentation that told of it; times are nanoseconds."""
@@ -97,7 +102,7 @@ class Node:
     `agent` is the agent that counts as running while the span is open. `claimed`: the span is that of a call of ours.
     """
 
-    __slots__ = ("agent", "claimed", "cost", "facts", "input", "output", "parent", "payer", "run")
+    __slots__ = ("agent", "claimed", "cost", "facts", "input", "output", "parent", "payer", "run", "unpriced")
 
     def __init__(self, parent: Node | None, run: str | None, payer: Scope) -> None:
         self.parent = parent
@@ -106,6 +111,7 @@ class Node:
         self.agent: str | None = None
         self.claimed = False
         self.cost = 0
+        self.unpriced = 0
         self.input = 0
         self.output = 0
         self.facts: Facts | None = None
@@ -175,6 +181,7 @@ class Lineage:
         above = node.parent
         while above is not None:
             above.cost += facts.cost or 0
+            above.unpriced += facts.unpriced
             if usage is not None:
                 above.input += usage.input
                 above.output += usage.output

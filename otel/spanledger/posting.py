@@ -58,6 +58,10 @@ class Known(Protocol):
         """How many brought no answer."""
 
     @property
+    def cache(self) -> str | None:
+        """Whether a cache of the app's was asked in vain before."""
+
+    @property
     def began(self) -> int:
         """When the app asked."""
 
@@ -180,6 +184,7 @@ def _common(call: Known) -> dict[str, Any]:
         "provider": request.provider,
         "request_model": request.model,
         "stream": request.stream,
+        "cache": call.cache,
         **ids_of(call.span.get_span_context()),
         **paid_by(call.payer),
     }

@@ -131,8 +131,8 @@ class Taking:
 
     def __call__(self, data: bytes, tenant: str | None = None) -> Translation:
         found = self._translate(wire.of_protobuf(data), tenant)
-        if found.entries:
-            database.Sink(self.engine)(found.entries)
+        if found.lines:
+            database.Sink(self.engine)(found.lines)
         return found
 
     def entries(self, *spans: Span, **said: Any) -> list[Entry]:

@@ -9,6 +9,7 @@ client, and its span hangs below the chain, node or tool that made the call.
     stops    what a running graph knows of halts
     halts    how a halted run stops its graphs, and how a graph that is taken up again goes on with its run
     seams    where that context becomes current without leaking, and what ends runs LangChain forgets to end
+    caches   hears of the caches of answers
     adapter  which places of which libraries are touched
 """
 

@@ -12,6 +12,7 @@ from opentelemetry import trace
 from spanledger.call import Calls
 from spanledger.errors import PASSING
 from spanledger_instrumentation.adapter import Adapter, PatchPoint
+from spanledger_instrumentation.langchain.caches import Caches
 from spanledger_instrumentation.langchain.halts import Halts
 from spanledger_instrumentation.langchain.runs import OpenRuns
 from spanledger_instrumentation.langchain.seams import Seams
@@ -50,6 +51,7 @@ class LangChainAdapter(Adapter):
         self._touch("langgraph._internal._runnable", "_set_config_context", seams.config_context)
         self._touch("langgraph.pregel.main", "Pregel._defaults", seams.graph_defaults)
         self._halt()
+        self._cache()
         atexit.register(self.runs.reap)
         self._undo.append(lambda: atexit.unregister(self.runs.reap))
 
@@ -66,6 +68,17 @@ class LangChainAdapter(Adapter):
         self._touch("langgraph.pregel.main", "Pregel.astream", halts.astream)
         for make in ("_sync_retrying", "_async_retrying"):
             self._touch("langchain_core.runnables.retry", f"RunnableRetry.{make}", halts.retrying)
+
+    def _cache(self) -> None:
+        """Hear of caches: of those that there are when their base is imported, and of those to come."""
+        caches = Caches(self.calls)
+        self.when_imported("langchain_core.caches", caches.watch)
+        self._undo.append(caches.leave)
+        models = "langchain_core.language_models"
+        self._touch(f"{models}.chat_models", "BaseChatModel._generate_with_cache", caches.answering)
+        self._touch(f"{models}.chat_models", "BaseChatModel._agenerate_with_cache", caches.async_answering)
+        self._touch(f"{models}.llms", "BaseLLM.generate", caches.answering)
+        self._touch(f"{models}.llms", "BaseLLM.agenerate", caches.async_answering)
 
     def _let_pass(self, errors: ModuleType) -> None:
         PASSING.append(errors.GraphBubbleUp)

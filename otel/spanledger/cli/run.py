@@ -6,14 +6,18 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
 
 from spanledger import config
-from spanledger.budget import reading
+from spanledger.budget import opening, reading
+from spanledger.budget.listing import rows
+from spanledger.budget.model import Budget
+from spanledger.cli.surface import surface
+from spanledger.config import Settings
 from spanledger.errors import ConfigError
 from spanledger.pricing.opening import contract_book
 
@@ -21,6 +25,7 @@ from spanledger.pricing.opening import contract_book
 def add(commands: Any) -> None:
     """Declare the command."""
     own = commands.add_parser("run", help="run a program with tracing and metering on")
+    own.add_argument("--live", action="store_true", help="say what each stage costs as it ends, on standard error")
     own.add_argument("program", nargs=argparse.REMAINDER, metavar="-- PROGRAM [ARG ...]")
     own.set_defaults(do=do)
 
@@ -39,13 +44,13 @@ def environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
 
 
 def do(given: argparse.Namespace) -> int:
-    """Become the program. Returns only if that cannot be."""
+    """Become the program; with `--live` run it, and end as it ends."""
     program = given.program[1:] if given.program[:1] == ["--"] else given.program
     if not program:
         raise ConfigError("no program given; use: spanledger run -- python app.py")
     environ = environment(os.environ, Path.cwd())
     settings = config.strict(environ)
-    reading.read(settings)
+    budgets = reading.read(settings)
     if settings.prices:
         contract_book(settings.prices)
     if shutil.which(program[0], path=environ.get("PATH")) is None:
@@ -54,7 +59,17 @@ def do(given: argparse.Namespace) -> int:
     environ.setdefault("OTEL_PYTHON_CONFIGURATOR", "spanledger")
     wrapper = Path(sys.executable).parent / "opentelemetry-instrument"
     command = [str(wrapper), *program] if wrapper.exists() else [sys.executable, "-c", _FALLBACK, *program]
-    os.execvpe(command[0], command, environ)  # noqa: S606  running the user's program is what the command is for
+    if not given.live:
+        os.execvpe(command[0], command, environ)  # noqa: S606  running the user's program is what the command is for
+    return _watched(command, environ, settings, budgets)
+
+
+def _watched(command: list[str], environ: dict[str, str], settings: Settings, budgets: Sequence[Budget]) -> int:
+    from spanledger.live import standing, watched  # noqa: PLC0415  only here
+
+    store = opening.leasing(opening.existing_store(settings.store), settings.store) if budgets else None
+    stand = standing.Standing(budgets, lambda: rows(budgets, store) if store is not None and store.shared else [])
+    return watched.leave(watched.watch(command, environ, stand, surface(sys.stderr)))
 
 
 _FALLBACK = "from opentelemetry.instrumentation.auto_instrumentation import run; run()"

@@ -4,7 +4,7 @@ Here is only what the hot path needs. Whoever writes to the database or asks it 
 and the rest of this room, and SQLAlchemy with them.
 """
 
-from spanledger.ledger.entry import Charge, Entry, Maker
-from spanledger.ledger.recorder import Recorder
+from spanledger.ledger.entry import CacheEvent, Charge, Entry, Line, Maker
+from spanledger.ledger.recorder import Keeper, Recorder
 
-__all__ = ["Charge", "Entry", "Maker", "Recorder"]
+__all__ = ["CacheEvent", "Charge", "Entry", "Keeper", "Line", "Maker", "Recorder"]

@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from spanledger.budget import opening as budgets
 from spanledger.errors import ConfigError, failed
-from spanledger.ledger.entry import Entry
+from spanledger.ledger.entry import Line
 from spanledger.ledger.migrate import ready
 from spanledger.ledger.retention import Keep, prune
 from spanledger.ledger.writes import write
@@ -129,7 +129,7 @@ def reading(made: Engine) -> Iterator[Connection]:
 
 
 class Sink:
-    """Takes entries into the database of an engine, with the tables made first where that is ours to do.
+    """Takes entries and events into the database of an engine, with the tables made first where that is ours to do.
 
     From time to time it forgets what is older than `keep` says.
     """
@@ -141,21 +141,21 @@ class Sink:
         with suppress_instrumentation():
             ready(self._engine)
 
-    def __call__(self, entries: Sequence[Entry]) -> None:
+    def __call__(self, lines: Sequence[Line]) -> None:
         """Take them all but those that the database never takes; these are counted and logged once."""
         with suppress_instrumentation():
-            self._take(entries)
+            self._take(lines)
             if time.monotonic() - self._tidied > _TIDY:
                 self._tidied = time.monotonic()
                 prune(self._engine, self._keep, time.time())
 
-    def _take(self, entries: Sequence[Entry]) -> None:
+    def _take(self, lines: Sequence[Line]) -> None:
         try:
-            write(self._engine, entries)
+            write(self._engine, lines)
         except _UNTAKABLE as error:
-            if len(entries) == 1:
+            if len(lines) == 1:
                 failed("ledger", error)
                 return
-            half = len(entries) // 2
-            self._take(entries[:half])
-            self._take(entries[half:])
+            half = len(lines) // 2
+            self._take(lines[:half])
+            self._take(lines[half:])

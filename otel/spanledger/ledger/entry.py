@@ -1,4 +1,4 @@
-"""One row of the ledger, as it travels: built once per call, written to the outbox as one line, read by whoever drains.
+"""Rows of the ledger, as they travel: built once, written to the outbox as one line, read by whoever drains.
 
 A line is a JSON object that leaves out what is unknown, so that a process of another version can read it.
 """
@@ -122,6 +122,46 @@ class Entry(NamedTuple):
         if "charges" in said:
             said["charges"] = tuple(Charge(*charge) for charge in said["charges"])
         return cls(**said)
+
+
+class CacheEvent(NamedTuple):
+    """A cache of the app's that was asked: `layer` is its name, `hit` whether it answered.
+
+    The same event told twice has the same id. `at` is nanoseconds since the epoch, `saved` the nano-USD that the answer
+    saved, None where nobody said.
+    """
+
+    id: str
+    at: int
+    layer: str
+    hit: bool
+    run: str | None = None
+    operation: str | None = None
+    stage: str | None = None
+    tenant: str | None = None
+    saved: int | None = None
+
+    def line(self, _maker: Maker = NOBODY) -> bytes:
+        """As a line of the outbox."""
+        said = {name: value for name, value in zip(self._fields, self, strict=True) if value is not None}
+        return _EVENT + _encode(said).encode() + b"}\n"
+
+    @classmethod
+    def read(cls, line: bytes) -> CacheEvent:
+        """The event of a line; what a later version added is left out. Raises ValueError, TypeError or LookupError."""
+        said = json.loads(line)["cache_event"]
+        return cls(**{name: value for name, value in said.items() if name in cls._fields})
+
+
+#: What travels.
+Line = Entry | CacheEvent
+#: How the line of an event begins; that of an entry begins with its id.
+_EVENT = b'{"cache_event":'
+
+
+def read(line: bytes) -> Line:
+    """What a line says. Raises ValueError, TypeError or LookupError."""
+    return CacheEvent.read(line) if line.startswith(_EVENT) else Entry.read(line)
 
 
 _FIELDS = Entry._fields

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from spanledger.budget import forks
 from spanledger.errors import failed
-from spanledger.ledger.entry import NOBODY, Entry, Maker
+from spanledger.ledger.entry import NOBODY, Line, Maker, read
 from spanledger.ledger.outbox import Outbox, stranded, taken
 
 #: Seconds that entries are gathered before they are brought to the database, and until it is tried again in trouble.
@@ -24,14 +24,26 @@ GRACE = 1.0
 
 
 class Sink(Protocol):
-    """Takes entries into a database."""
+    """Takes entries and events into a database."""
 
-    def __call__(self, entries: list[Entry]) -> object:
+    def __call__(self, lines: Sequence[Line]) -> object:
         """Take them all, each id once, or raise."""
 
 
+class Keeper(Protocol):
+    """Keeps the rows of a process; `maker` says which service they are of."""
+
+    maker: Maker
+
+    def record(self, entry: Line) -> None:
+        """Take an entry or event. Never raises."""
+
+    def close(self) -> None:
+        """The process ends."""
+
+
 class Recorder:
-    """Takes entries of calls. `connect` makes the sink when it is first needed: it imports much.
+    """Takes entries of calls, and events. `connect` makes the sink when it is first needed: it imports much.
 
     `maker` says which service the entries are of; `drain_now` is there for tests and for the end of a process.
     """
@@ -51,8 +63,8 @@ class Recorder:
         self._closed = False
         self._still = False
 
-    def record(self, entry: Entry) -> None:
-        """Take an entry. When this returns it survives the process."""
+    def record(self, entry: Line) -> None:
+        """Take an entry or event. When this returns it survives the process."""
         try:
             self._outbox.append(entry.line(self.maker))
             if not self._due.is_set():
@@ -113,9 +125,9 @@ class Recorder:
     def _take(self, piece: bytes) -> None:
         if self._sink is None:
             self._sink = self._connect()
-        entries = [entry for line in piece.splitlines() if (entry := _read(line)) is not None]
-        if entries:
-            self._sink(entries)
+        lines = [found for line in piece.splitlines() if (found := _read(line)) is not None]
+        if lines:
+            self._sink(lines)
 
     def close(self) -> None:
         """Bring everything to the database, for as long as the grace lasts; the rest is left to the next process."""
@@ -159,10 +171,10 @@ class Recorder:
         self._begin()
 
 
-def _read(line: bytes) -> Entry | None:
-    """An entry; None, counted, where the line is damaged: the ones after it are taken all the same."""
+def _read(line: bytes) -> Line | None:
+    """What a line says; None, counted, where the line is damaged: the ones after it are taken all the same."""
     try:
-        return Entry.read(line)
+        return read(line)
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         failed("ledger", error)
         return None

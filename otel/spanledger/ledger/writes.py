@@ -1,4 +1,4 @@
-"""Entries into the database: each id once, with the rollups, in one transaction."""
+"""Entries and events into the database: each id once, with the rollups, in one transaction."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import JSON, Connection, Engine, case
 
 from spanledger.ledger.dialect import put, put_new
-from spanledger.ledger.entry import Charge, Entry, units_told
+from spanledger.ledger.entry import CacheEvent, Charge, Entry, Line, units_told
 from spanledger.ledger.rollup import Change
-from spanledger.ledger.schema import TOKENS, calls, charges, runs
+from spanledger.ledger.schema import TOKENS, cache_events, calls, charges, runs
 from spanledger.usage import Usage
 
 #: Rows that are written at a time: what the outbox hands out at most. The more at a time, the fewer sums for each.
@@ -25,13 +25,22 @@ _JSON = tuple(column.name for column in calls.c if isinstance(column.type, JSON)
 _RUN = ("id", "started", "ended", "service", "tenant", "user")
 
 
-def write(engine: Engine, entries: Sequence[Entry]) -> int:
-    """Take entries; returns how many were new."""
+def write(engine: Engine, lines: Sequence[Line]) -> int:
+    """Take entries and events; returns how many entries were new."""
     new = 0
-    for first in range(0, len(entries), BATCH):
+    for first in range(0, len(lines), BATCH):
+        batch = lines[first : first + BATCH]
         with engine.begin() as connection:
-            new += insert_entries(connection, entries[first : first + BATCH])
+            new += insert_entries(connection, [line for line in batch if isinstance(line, Entry)])
+            insert_events(connection, [line for line in batch if isinstance(line, CacheEvent)])
     return new
+
+
+def insert_events(connection: Connection, events: Iterable[CacheEvent]) -> None:
+    """Take events of caches in the transaction that is open."""
+    by_id = {event.id: tuple(map(_storable, event)) for event in events}
+    rows = [by_id[id_] for id_ in sorted(by_id)]
+    put(connection, cache_events, CacheEvent._fields, rows, lambda insert: insert.on_conflict_do_nothing())
 
 
 def insert_entries(connection: Connection, entries: Iterable[Entry]) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,9 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.trace import SpanContext
 
+from spanledger.caching import result_of
 from spanledger.errors import Contained, contained
+from spanledger.ledger import CacheEvent
 from spanledger.lineage import Facts
 from spanledger.pipeline.tally import OTHER, Capped, Labels, Tally
 from spanledger.semconv import names
@@ -26,7 +28,7 @@ from spanledger.semconv import names
 #: Facts that wait at most before they are measured without a reader asking.
 BATCH = 512
 #: Distinct values of a label, after which new ones are counted as `other`.
-MODELS, STAGES, TENANTS = 200, 200, 500
+MODELS, STAGES, TENANTS, LAYERS = 200, 200, 500, 50
 
 #: Upstream's own metrics, of semantic conventions 1.41.1.
 TOKEN_USAGE = ("gen_ai.client.token.usage", "{token}", "Number of input and output tokens used.")
@@ -39,23 +41,32 @@ SECOND_BUCKETS: list[float] = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2
 
 @dataclass(frozen=True, slots=True)
 class AgentRun:
-    """One execution of an agent or stage that has ended. Duration in seconds, tokens of all calls below it."""
+    """One execution of an agent or stage that has ended. Duration in seconds, tokens of all calls below it.
+
+    `cost` is what is known of theirs in nano-USD, `unpriced` how many owe more. `error` is the class of what ended it.
+    """
 
     agent: str
     status: str
     duration: float
     input: int
     output: int
+    cost: int = 0
+    unpriced: int = 0
+    error: str = ""
 
 
 class Meters:
     """All instruments, and the queue in front of them. One for each process; a fork starts from zero."""
 
     def __init__(self, provider: metrics.MeterProvider | None = None, info: Labels = ()) -> None:
-        self._queue: deque[tuple[Facts, SpanContext] | AgentRun] = deque()
+        self._queue: deque[tuple[Facts, SpanContext] | AgentRun | CacheEvent] = deque()
         self._info = info
         self._model, self._stage, self._tenant = Capped(MODELS), Capped(STAGES), Capped(TENANTS)
+        self._layer = Capped(LAYERS)
         self._tallies: dict[str, Tally] = {}
+        #: Are told of agents and stages that have ended.
+        self.listeners: list[Callable[[AgentRun], object]] = []
         self._begin()
         self._instruments(metrics.get_meter("spanledger", meter_provider=provider))
         if hasattr(os, "register_at_fork"):
@@ -86,6 +97,7 @@ class Meters:
         )
         self._calls = self._tally(meter, "counter", names.METRIC_SPANLEDGER_CALLS)
         self._unpriced = self._tally(meter, "counter", names.METRIC_SPANLEDGER_UNPRICED_CALLS)
+        self._caches = self._tally(meter, "counter", names.METRIC_SPANLEDGER_CACHE_EVENTS)
         self._requests_left = self._tally(meter, "gauge", names.METRIC_SPANLEDGER_RATELIMIT_REMAINING_REQUESTS)
         self._tokens_left = self._tally(meter, "gauge", names.METRIC_SPANLEDGER_RATELIMIT_REMAINING_TOKENS)
         self._invocations = self._tally(meter, "counter", names.METRIC_AGENT_INVOCATIONS)
@@ -121,8 +133,14 @@ class Meters:
     def agent_ended(self, run: AgentRun) -> None:
         """An agent or stage has ended, whether or not its beginning was seen."""
         self._put(run)
+        for tell in self.listeners:
+            tell(run)
 
-    def _put(self, item: tuple[Facts, SpanContext] | AgentRun) -> None:
+    def cache_asked(self, event: CacheEvent) -> None:
+        """A cache of the app's was asked."""
+        self._put(event)
+
+    def _put(self, item: tuple[Facts, SpanContext] | AgentRun | CacheEvent) -> None:
         self._queue.append(item)
         if len(self._queue) >= BATCH and not self._wake.is_set():
             self._wake.set()
@@ -143,6 +161,8 @@ class Meters:
                 with contained("meters"):
                     if isinstance(item, AgentRun):
                         self._measure_agent(item)
+                    elif isinstance(item, CacheEvent):
+                        self._measure_cache(item)
                     else:
                         self._measure_call(*item)
 
@@ -192,7 +212,7 @@ class Meters:
         self._calls.add((*plain, (names.ERROR_TYPE, facts.error)) if facts.error else plain)
         if facts.cost is not None:
             self._cost.add(facts.cost / 1e9, labels, here)
-        if facts.missing or (facts.cost is None and facts.usage is not None):
+        if facts.unpriced:
             self._unpriced.add(plain)
         model = labels.get(names.GEN_AI_REQUEST_MODEL, OTHER)
         whose = ((names.GEN_AI_PROVIDER_NAME, facts.provider), (names.GEN_AI_REQUEST_MODEL, model))
@@ -200,6 +220,15 @@ class Meters:
             self._requests_left.put(whose, facts.remaining_requests)
         if facts.remaining_tokens is not None:
             self._tokens_left.put(whose, facts.remaining_tokens)
+
+    def _measure_cache(self, event: CacheEvent) -> None:
+        labels = (
+            (names.SPANLEDGER_CACHE_LAYER, self._layer(event.layer)),
+            (names.SPANLEDGER_CACHE_RESULT, result_of(event)),
+            (names.SPANLEDGER_STAGE, self._stage(event.stage or "unattributed")),
+            (names.SPANLEDGER_TENANT_ID, self._tenant(event.tenant or "unattributed")),
+        )
+        self._caches.add(labels)
 
     def _measure_agent(self, run: AgentRun) -> None:
         label = (names.GEN_AI_AGENT_NAME, self._stage(run.agent))

@@ -11,7 +11,7 @@ from spanledger import scope
 from spanledger.call import SCOPE_NAME
 from spanledger.config import Settings
 from spanledger.errors import contained
-from spanledger.ledger import Recorder
+from spanledger.ledger import Keeper
 from spanledger.lineage import Lineage
 from spanledger.pipeline.content import without_content
 from spanledger.pipeline.covered import KINDS, Claim, claim, covered_by, library, set_aside
@@ -32,7 +32,7 @@ class Price(Stage):
         lineage: Lineage,
         settings: Settings,
         budgets: SecondLine | None = None,
-        ledger: Recorder | None = None,
+        ledger: Keeper | None = None,
     ) -> None:
         super().__init__(following)
         self._ledger = ledger

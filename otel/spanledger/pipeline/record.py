@@ -15,6 +15,8 @@ from spanledger.pipeline.stage import Stage, copied, plain
 from spanledger.semconv import names
 
 _NANO = 1_000_000_000
+#: What a span says that is no call.
+_NOTHING = Facts("", "")
 
 
 def agent_of(span: ReadableSpan) -> str | None:
@@ -86,6 +88,7 @@ class Record(Stage):
         if span.status.status_code is StatusCode.ERROR:
             status = names.STATUS_TIMEOUT if "timeout" in error.lower() else names.STATUS_FAILED
         duration = ((span.end_time or 0) - (span.start_time or 0)) / _NANO
-        counted = node.facts.usage if node.facts is not None else None
-        used = counted or node
-        return AgentRun(agent, status, duration, used.input, used.output)
+        facts = node.facts if node.facts is not None else _NOTHING
+        used = facts.usage or node
+        cost, unpriced = node.cost + (facts.cost or 0), node.unpriced + facts.unpriced
+        return AgentRun(agent, status, duration, used.input, used.output, cost, unpriced, error)

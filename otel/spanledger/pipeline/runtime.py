@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points, version
+from pathlib import Path
 from typing import Any
 
 from opentelemetry import metrics, trace
@@ -27,6 +28,7 @@ from spanledger.pipeline import budgeting
 from spanledger.pipeline.budget_meters import BudgetMeters
 from spanledger.pipeline.chain import chain
 from spanledger.pipeline.export import FanOut
+from spanledger.pipeline.feed import Feed
 from spanledger.pipeline.lifecycle import Ending, counters_from_zero
 from spanledger.pipeline.meters import Meters
 from spanledger.pipeline.sampler import RecordAll
@@ -59,6 +61,10 @@ class Runtime:
         guard = budgeting.guard(settings, book)
         calls, notes = Calls(settings, book, lineage, guard=guard), None
         calls.ledger = ledger.recorder(settings, budgeted=guard is not None)
+        if settings.live is not None:
+            calls.ledger = feed = Feed(Path(settings.live), calls.ledger)
+            if guard is not None:
+                guard.on_refusal.append(feed.refused)
         if guard is None and (notes := budgeting.notes(settings)) is not None:
             calls.remembered = Remembered(notes)
         return cls(settings, book, lineage, FanOut(), calls, notes=notes)
@@ -72,6 +78,9 @@ class Runtime:
         """
         provider.sampler = RecordAll(provider.sampler)
         meters = Meters(meter_provider, self._info(provider))
+        self.calls.told_of_caches.append(meters.cache_asked)
+        if isinstance(self.calls.ledger, Feed):
+            meters.listeners.append(self.calls.ledger.ended)
         guard = self.calls.guard
         provider.add_span_processor(chain(self.settings, self.book, self.lineage, meters, self.export, self.calls))
         if self.calls.ledger is not None:

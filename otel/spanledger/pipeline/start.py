@@ -6,15 +6,17 @@ import atexit
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any, ClassVar, TypeVar
 
 from opentelemetry.environment_variables import OTEL_LOGS_EXPORTER, OTEL_METRICS_EXPORTER, OTEL_TRACES_EXPORTER
 from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 from typing_extensions import override
 
+from spanledger import caching
 from spanledger.budget.listing import rows
 from spanledger.budget.store import StoreError
-from spanledger.errors import SpanledgerError, log
+from spanledger.errors import SpanledgerError, contained, log
 from spanledger.guard import BudgetWarning, Decider, Guard, Warned
 from spanledger.pipeline.exporters import metric_readers, span_exporters
 from spanledger.pipeline.runtime import VERSION, Runtime, providers
@@ -134,6 +136,31 @@ def budgets() -> list[dict[str, object]]:
         return [row.as_json() for row in rows(guard.register.budgets, guard.store)]
     except StoreError as error:
         raise SpanledgerError(f"the store of the budgets cannot be read: {error}") from error
+
+
+def cache_event(
+    layer: str,
+    hit: bool,
+    *,
+    saved: Decimal | str | float | None = None,
+    operation: str | None = None,
+    id: str | None = None,  # noqa: A002  the name that users write
+) -> None:
+    """Say that a cache of the app's was asked, before or instead of a model. Does nothing before `init()`.
+
+    Args:
+        layer: Which cache: `l1`, `l2`, `prompt`, or any name of yours.
+        hit: Whether it answered.
+        saved: What the answer saved, in USD.
+        operation: What the model would have done, such as `chat` or `embeddings`.
+        id: Of this event: told twice under one id, it counts once in the ledger.
+
+    Run, stage and tenant are those that hold here.
+    """
+    runtime = current()
+    if runtime is not None and runtime.settings.tracking:
+        with contained("cache"):
+            caching.asked(runtime.calls, layer, hit, saved=saved, operation=operation, id_=id)
 
 
 def on_budget_pause(callback: Decider) -> Decider:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tests.support import ledgering
 from tests.support.ledgering import entry, ids, recorder, wait_for, waiting
 
 from spanledger.config import Settings
-from spanledger.ledger import Entry, Recorder, opening
+from spanledger.ledger import Entry, Line, Recorder, opening
 from spanledger.ledger.outbox import Outbox
 
 ROOT = Path(__file__).parents[3]
@@ -131,13 +132,13 @@ def test_a_full_outbox_keeps_what_it_has(tmp_path: Path) -> None:
 
 
 def test_a_database_that_is_down_is_tried_again(tmp_path: Path, failures: Counter[tuple[str, str]]) -> None:
-    taken: list[Entry] = []
+    taken: list[Line] = []
     down = [True]
 
-    def sink(entries: list[Entry]) -> None:
+    def sink(lines: Sequence[Line]) -> None:
         if down[0]:
             raise ConnectionError
-        taken.extend(entries)
+        taken.extend(lines)
 
     ledger = Recorder(tmp_path, lambda: sink)
     ledger.record(entry("1"))

@@ -86,8 +86,8 @@ class Desk:
             translate, sink = self._parts = self._parts or self._make()
             read = ((job, _translated(job, translate)) for job in jobs)
             done += ((job, translation) for job, translation in read if translation is not None)
-            if entries := [entry for _, translation in done for entry in translation.entries]:
-                sink(entries)
+            if lines := [line for _, translation in done for line in translation.lines]:
+                sink(lines)
         except Exception as error:  # noqa: BLE001  the senders hear of it, and try again
             failed("intake", error)
             away = isinstance(error, (SQLAlchemyError, ConfigError))

@@ -36,6 +36,7 @@ class Retold:
     began: int
     attempts: int
     overs: int = 0
+    cache: str | None = None
 
 
 def call_id(span: ReadableSpan, attributes: Mapping[str, Any]) -> str | None:
@@ -86,12 +87,15 @@ def entries(id_: str, span: ReadableSpan, said: Mapping[str, Any], facts: Facts,
         },
     )
     failed = [_count(event.attributes or {}, names.SPANLEDGER_ATTEMPT_NUMBER) or 0 for event in _told(span, _FAILED)]
-    call = Retold(id_, request, span, payer, _began(id_, span), 1 + min(max(failed, default=0), len(failed)))
+    attempts = 1 + min(max(failed, default=0), len(failed))
+    cache = _MISS if said.get(names.SPANLEDGER_CACHE_RESULT) == _MISS else None
+    call = Retold(id_, request, span, payer, _began(id_, span), attempts, cache=cache)
     yield posting.of_call(call, facts, answer, posting.Paid(price_told(said), ended(said, facts.cost)))
     for event in _told(span, _LOST):
         yield _lost(call, event)
 
 
+_MISS = names.SPANLEDGER_CACHE_RESULT_MISS
 _FAILED, _LOST = names.EVENT_SPANLEDGER_ATTEMPT_FAILED, names.EVENT_SPANLEDGER_ATTEMPT_LOST
 
 
@@ -104,7 +108,7 @@ def _lost(call: Retold, event: Event) -> Entry:
     until = (event.timestamp - call.began) / NANO
     since = max(0.0, until - (_seconds(said, names.SPANLEDGER_ATTEMPT_DURATION) or 0.0))
     number = _count(said, names.SPANLEDGER_ATTEMPT_NUMBER) or 0
-    retold = Retold(call.id, call.request, call.span, call.payer, call.began, 1, number)
+    retold = Retold(call.id, call.request, call.span, call.payer, call.began, 1, number, call.cache)
     charged = _seconds(said, names.SPANLEDGER_BUDGET_CHARGED)
     cost = None if charged is None else round(charged * NANO)
     return posting.of_lost_attempt(retold, since, until, ended(said, cost))

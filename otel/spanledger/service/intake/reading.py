@@ -28,7 +28,9 @@ _MAKERS = (names.SERVICE_NAME, "deployment.environment.name", "deployment.enviro
 _KINDS = (SpanKind.INTERNAL, SpanKind.INTERNAL, SpanKind.SERVER, SpanKind.CLIENT, SpanKind.PRODUCER, SpanKind.CONSUMER)
 _NOBODY = SdkResource.get_empty()
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
-_EVENTS = frozenset({names.EVENT_SPANLEDGER_ATTEMPT_FAILED, names.EVENT_SPANLEDGER_ATTEMPT_LOST})
+_EVENTS = frozenset(
+    {names.EVENT_SPANLEDGER_ATTEMPT_FAILED, names.EVENT_SPANLEDGER_ATTEMPT_LOST, names.EVENT_SPANLEDGER_CACHE_ASKED}
+)
 
 
 class Told(NamedTuple):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from spanledger import scope
-from spanledger.ledger import Charge, Entry, Maker
+from spanledger import caching, scope
+from spanledger.ledger import CacheEvent, Charge, Entry, Line, Maker
 from spanledger.lineage import Booked
 from spanledger.pipeline import foreign
 from spanledger.pipeline.covered import KINDS, Claim, claim, covered_by, library
@@ -36,8 +36,14 @@ class Translation:
     """What became of a request. `rejected` counts spans by what is wrong with them."""
 
     entries: list[Entry] = field(default_factory=list)
+    events: list[CacheEvent] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)
     spans: int = 0
+
+    @property
+    def lines(self) -> list[Line]:
+        """All that is to be written."""
+        return [*self.entries, *self.events]
 
     @property
     def message(self) -> str:
@@ -66,16 +72,17 @@ class Translator:
         """The entries of a request; with a `tenant`, only what is that tenant's or nobody's."""
         found = Translation()
         candidates = []
+        latest = int(self._clock() * NANO) + AHEAD
         for one in told(sent):
             found.spans += 1
             if one is None:
                 found.rejected[DAMAGED] += 1
                 continue
             self._family.told(one.id, one.parent)
+            found.events += _caches(one, tenant, latest)
             if (candidate := self._candidate(one)) is not None:
                 candidates.append(candidate)
         self._earlier.ask(one.told.trace for one in candidates if _undecided(one))
-        latest = int(self._clock() * NANO) + AHEAD
         for candidate in sorted(candidates, key=_order):
             wrong = self._wrong(candidate.told, tenant, latest)
             if wrong is not None:
@@ -129,6 +136,15 @@ class Translator:
         settled = foreign.settle(claimed, self._book, payer)
         self._family.count(node, settled.facts, settled.facts.response_id or one.id, settled.booked(one.trace))
         yield foreign.of_span(settled, payer, own.ended(one.attributes, settled.facts.cost))
+
+
+def _caches(one: Told, tenant: str | None, latest: int) -> Iterator[CacheEvent]:
+    """The caches that were asked in a span; with a `tenant`, as that tenant's, and none of another's."""
+    for event in one.span.events:
+        if event.name == names.EVENT_SPANLEDGER_CACHE_ASKED and FIRST <= event.timestamp <= latest:
+            found = caching.retold(event.attributes or {}, event.timestamp)
+            if found is not None and (tenant is None or found.tenant in (None, tenant)):
+                yield found if tenant is None else found._replace(tenant=tenant)
 
 
 def _order(candidate: _Candidate) -> tuple[int, int]:

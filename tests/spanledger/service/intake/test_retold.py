@@ -16,7 +16,7 @@ from tests.support.sending import CHAT, Taking, exported
 from tests.support.telemetry import Telemetry, telemetry
 
 from provider import Provider
-from spanledger import BudgetExceeded, scope
+from spanledger import BudgetExceeded, caching, scope
 from spanledger.config import Settings
 from spanledger.ledger import database, schema
 from spanledger.scope import Prompt, Scope, inside
@@ -77,6 +77,16 @@ def test_a_call_is_the_same_row_whoever_tells_of_it(asks: openai.OpenAI, tmp_pat
         taking(exported(made.spans))
     found = assert_same(tmp_path, taking.engine)
     assert [row["user"] for row in found] == ["ann@example.com"] * 3
+
+
+def test_a_call_that_a_cache_could_not_spare_says_so(asks: openai.OpenAI, tmp_path: Path, taking: Taking) -> None:
+    with app(tmp_path) as made:
+        with caching.lookup():
+            caching.missed()
+            asks.chat.completions.create(model=MODEL, messages=said(), max_tokens=100)
+        asks.chat.completions.create(model=MODEL, messages=said(), max_tokens=100)
+        taking(exported(made.spans))
+    assert [row["cache"] for row in assert_same(tmp_path, taking.engine)] == ["miss", None]
 
 
 def test_refusals_and_failures_are_rows_too(asks: openai.OpenAI, tmp_path: Path, taking: Taking) -> None:

@@ -1,0 +1,68 @@
+"""Figures as people read them. Money is nano-USD; what nobody knows the price of is said so, and is never $0."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from spanledger.budget.model import Unit
+
+#: Cells of a bar.
+WIDTH = 20
+_PLACES = 4
+
+
+def usd(nano: int) -> str:
+    """An amount: four places, and as many more as it takes to see two figures of a small one."""
+    amount = Decimal(nano).scaleb(-9)
+    places = _PLACES
+    if amount and abs(amount) < Decimal("0.001"):
+        places = min(9, 1 - amount.adjusted())
+    return f"${amount:,.{places}f}"
+
+
+def cost(nano: int, unpriced: int) -> str:
+    """What is known of a cost, and of how many calls it is not known."""
+    if not unpriced:
+        return usd(nano)
+    return f"{usd(nano)} + {unpriced} unpriced" if nano else f"{unpriced} unpriced"
+
+
+def spent(tokens: int, nano: int, unpriced: int) -> str:
+    """The same of calls that may have used nothing, such as failed ones: a dash then."""
+    return cost(nano, unpriced) if tokens or nano or unpriced else "-"
+
+
+def number(count: int, what: str) -> str:
+    """So many of something."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def seconds(value: float) -> str:
+    """How long something took."""
+    if value < 0.9995:
+        return f"{value * 1000:.0f} ms"
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min {rest:02} s"
+
+
+def amount(unit: Unit, value: int) -> str:
+    """An amount that a budget counts."""
+    return usd(value) if unit == "USD" else f"{value:,} {unit}"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share; a dash where there is no whole."""
+    return f"{part / whole:.0%}".replace("%", " %") if whole else "-"
+
+
+def bar(share: float) -> str:
+    """A share as a bar."""
+    full = max(0, min(WIDTH, int(share * WIDTH)))
+    return "█" * full + "░" * (WIDTH - full)
+
+
+def plain(text: str) -> str:
+    """A name as a terminal can take it: without what moves the cursor."""
+    return "".join(character if character.isprintable() else "�" for character in text)

@@ -1,0 +1,46 @@
+"""Figures as people read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from spanledger.live import words
+
+
+@pytest.mark.parametrize(
+    ("nano", "said"),
+    [
+        (1_500_000, "$0.0015"),
+        (12_300_000, "$0.0123"),
+        (24_000, "$0.000024"),
+        (7, "$0.000000007"),
+        (0, "$0.0000"),
+        (1_234_567_890_123, "$1,234.5679"),
+    ],
+)
+def test_small_amounts_keep_two_figures_and_others_four_places(nano: int, said: str) -> None:
+    assert words.usd(nano) == said
+
+
+def test_what_nobody_knows_the_price_of_is_said_and_never_nothing() -> None:
+    assert words.cost(0, 2) == "2 unpriced"
+    assert words.cost(1_500_000, 1) == "$0.0015 + 1 unpriced"
+    assert words.spent(10, 0, 0) == "$0.0000"
+    assert words.spent(0, 0, 0) == "-"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.0351, "35 ms"), (0.9996, "1.0 s"), (1.44, "1.4 s"), (83, "1 min 23 s"), (7260, "2 h 01 min")],
+)
+def test_times_are_as_exact_as_they_are_read(seconds: float, said: str) -> None:
+    assert words.seconds(seconds) == said
+
+
+@pytest.mark.parametrize(("share", "full"), [(-1, 0), (0.049, 0), (0.5, 10), (0.999, 19), (1, 20), (7, 20)])
+def test_a_bar_is_full_only_at_the_limit(share: float, full: int) -> None:
+    assert words.bar(share) == "█" * full + "░" * (20 - full)
+
+
+def test_names_cannot_move_the_cursor() -> None:
+    assert words.plain("plan\x1b[2Jner\r\n") == "plan�[2Jner��"
