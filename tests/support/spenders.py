@@ -21,6 +21,7 @@ import random
 import signal
 import tempfile
 import time
+import traceback
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +65,8 @@ class Spenders:
             random.seed()
             try:
                 self._work()
+            except BaseException:  # noqa: BLE001  a child must not go on as its parent
+                traceback.print_exc()
             finally:
                 os._exit(0)
         return pid

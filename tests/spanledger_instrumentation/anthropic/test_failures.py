@@ -73,11 +73,12 @@ def test_retries_are_events_of_one_span_with_the_number_of_the_attempt(
 def test_attempts_that_time_out_are_events_without_a_status(client: anthropic.Anthropic, metered: Telemetry) -> None:
     with pytest.raises(anthropic.APITimeoutError):
         client.with_options(max_retries=1, timeout=0.2).messages.create(**ASK, messages=fault("timeout"))
-    (event,) = metered.one.events
+    lost, event, last = metered.one.events
     assert dict(event.attributes or {}) == {
         names.SPANLEDGER_ATTEMPT_NUMBER: 1,
         names.ERROR_TYPE: "anthropic.APITimeoutError",
     }
+    assert [one.name for one in (lost, last)] == [names.EVENT_SPANLEDGER_ATTEMPT_LOST] * 2, "each may be on the bill"
     failed(metered.one, "anthropic.APITimeoutError")
 
 

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from spanledger.budget import forks
@@ -134,7 +135,7 @@ class Database:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         ready = self._ready(connection)
-        if self._patiently(connection, "PRAGMA journal_mode = WAL") != "wal":
+        if self._patiently(connection, "PRAGMA journal_mode = WAL") != ("wal",):
             raise StoreError(f"budget store {self.path}: the file system cannot share it among processes; use redis://")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
@@ -145,27 +146,27 @@ class Database:
             connection.execute("COMMIT")
 
     def _ready(self, connection: sqlite3.Connection) -> bool:
-        self._patiently(connection, "PRAGMA schema_version")
+        standing = self._patiently(connection, schema.STANDING)
         try:
-            return schema.is_ready(connection)
+            return schema.is_ready(*standing)
         except StoreError as error:
             raise StoreError(f"budget store {self.path} {error}") from None
 
-    def _patiently(self, connection: sqlite3.Connection, *statements: str) -> object:
-        """Execute; what another process stands in the way of is tried again. The first figure of the last answer."""
+    def _patiently(self, connection: sqlite3.Connection, *statements: str) -> tuple[Any, ...]:
+        """Execute; what another process stands in the way of is tried again. The first row of the last answer."""
         until = time.monotonic() + (IMPATIENCE if self._vain else PATIENCE)
-        pause, answer = _PAUSES[0], None
+        pause, answer = _PAUSES[0], ()
         for statement in statements:
             while True:
                 try:
-                    answer = connection.execute(statement).fetchone()
+                    answer = connection.execute(statement).fetchone() or ()
                     break
                 except sqlite3.OperationalError as error:
                     if code(error) not in BUSY or time.monotonic() > until:
                         raise
                 time.sleep(random.uniform(0, pause))
                 pause = min(2 * pause, _PAUSES[1])
-        return answer[0] if answer else None
+        return answer
 
     def _failed(self, error: BaseException) -> None:
         """Roll back. A connection that failed for more than a lock is not used again."""

@@ -59,22 +59,26 @@ CREATE TABLE notes (
 ) WITHOUT ROWID;
 CREATE INDEX past ON notes (expires);
 """
+#: What a file is, all at one moment: another process may be making the tables just now.
+STANDING = """
+SELECT (SELECT user_version FROM pragma_user_version), (SELECT application_id FROM pragma_application_id),
+  EXISTS (SELECT 1 FROM sqlite_master)
+"""
 
 
-def is_ready(connection: sqlite3.Connection) -> bool:
-    """Whether all tables are there; False where `create` makes those that are not.
+def is_ready(version: int, application: int, used: int) -> bool:
+    """By what `STANDING` answers, whether all tables are there; False where `create` makes those that are not.
 
     Raises:
         StoreError: the file is not for us.
     """
-    version, application = _pragma(connection, "user_version"), _pragma(connection, "application_id")
     if (version, application) == (VERSION, APPLICATION):
         return True
     if application == APPLICATION and version > VERSION:
         raise StoreError(f"was made by a later spanledger (version {version}, this one knows {VERSION}): update it")
     if application == APPLICATION:
         return False
-    if version or application or connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+    if version or application or used:
         raise StoreError("is a database of something else; name another file in SPANLEDGER_STORE")
     return False
 
