@@ -43,8 +43,9 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def rows(settings: Settings, table: Any = schema.calls) -> list[dict[str, Any]]:
-    """The ledger when its process has ended."""
+    """The ledger when its process has ended, with what its grace was too short for."""
     assert settings.database_url is not None
+    opening.recorder_of(settings.database_url, settings).recover_now()
     with database.engine(settings.database_url).connect() as connection:
         return [dict(row._mapping) for row in connection.execute(select(table).order_by(*table.primary_key))]
 

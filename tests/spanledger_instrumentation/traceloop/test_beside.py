@@ -90,6 +90,6 @@ def test_openai_agents_count_once_below_their_agents(
     later(provider, key, work)
     assert counted(switched_on) == 1
     assert covers(switched_on) == {("openai.response", "around"): 1}
-    above = "Agent Workflow > planner.agent > openai.response"
-    assert f"{above} > chat {MODEL}" in paths(switched_on.spans)
+    # Which of its agents' spans its response hangs from is OpenLLMetry's matter.
+    assert [path for path in paths(switched_on.spans) if path.endswith(f" > openai.response > chat {MODEL}")]
     assert metered.points("agent.tokens") == [({names.GEN_AI_AGENT_NAME: "planner"}, 120)]
