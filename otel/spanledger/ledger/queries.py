@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, case
 from spanledger.ledger import cuts, rolled
 from spanledger.ledger.filters import ALL, Filter, Window, column_of, during
 from spanledger.ledger.packing import Bins, unpack_bins
-from spanledger.ledger.results import NAMES, NANO, Operation, Percentiles, Projection, Totals
+from spanledger.ledger.results import NAMES, NANO, Latencies, Operation, Percentiles, Projection, Totals
 from spanledger.ledger.schema import DIMENSIONS, calls
 from spanledger.ledger.sketch import bin_of, quantiles
 
@@ -56,6 +56,16 @@ def percentiles(connection: Connection, window: Window, only: Filter = ALL) -> P
 def percentiles_by(connection: Connection, group: str, window: Window, only: Filter = ALL) -> dict[str, Percentiles]:
     """The same for each value of a dimension or of `user`; not by `day`."""
     return _latencies(connection, window, only, group)
+
+
+def latencies(connection: Connection, group: str, window: Window, only: Filter = ALL) -> Latencies:
+    """Both, read once."""
+    found = _bins(connection, window, only, group)
+    together: Bins = defaultdict(int)
+    for bins in found.values():
+        for bin_, count in bins.items():
+            together[bin_] += count
+    return Latencies({key: _quantiles(bins) for key, bins in found.items()}, _quantiles(together))
 
 
 def operations(connection: Connection, window: Window, only: Filter = ALL, limit: int = 10) -> tuple[Operation, ...]:
@@ -144,22 +154,24 @@ def _beginning(length: int) -> ColumnElement[Any]:
 
 def _latencies(connection: Connection, window: Window, only: Filter, group: str | None) -> dict[str, Percentiles]:
     """By group; the key of everything together is empty."""
+    return {key: _quantiles(bins) for key, bins in _bins(connection, window, only, group).items()}
+
+
+def _quantiles(bins: Bins) -> Percentiles:
+    return Percentiles(*quantiles(bins, 0.5, 0.95, 0.99))
+
+
+def _bins(connection: Connection, window: Window, only: Filter, group: str | None) -> dict[str, Bins]:
     bins: defaultdict[str, Bins] = defaultdict(lambda: defaultdict(int))
-    _binned(connection, window, only, group, bins)
-    return {key: Percentiles(*quantiles(found, 0.5, 0.95, 0.99)) for key, found in bins.items()}
-
-
-def _binned(
-    connection: Connection, window: Window, only: Filter, group: str | None, bins: defaultdict[str, Bins]
-) -> None:
     if only.rolled_up and group != "user":
         statement = rolled.bins(window, only, group)
         for key, packed in () if statement is None else connection.execute(statement):
             if packed is not None:
-                unpack_bins(packed, bins[key])
-        return
+                unpack_bins(packed, bins[str(key)])
+        return bins
     name = literal("") if group is None else func.coalesce(column_of(group), "")
     left = and_(calls.c.kind == "call", calls.c.status != "refused")
     took = select(name, calls.c.ended - calls.c.started).where(during(window), left, *only.of_calls())
     for key, nanoseconds in connection.execute(took):
-        bins[key][bin_of(nanoseconds)] += 1
+        bins[str(key)][bin_of(nanoseconds)] += 1
+    return bins

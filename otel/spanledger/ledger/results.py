@@ -75,6 +75,14 @@ class Percentiles:
 
 
 @dataclass(frozen=True, slots=True)
+class Latencies:
+    """Latencies by the values of a group, and all together."""
+
+    by: dict[str, Percentiles]
+    together: Percentiles
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """An operation and how it did."""
 

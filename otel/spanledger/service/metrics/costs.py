@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
-from spanledger.ledger import caches, queries
+from spanledger.ledger import queries
 from spanledger.ledger.results import Hits, Totals
 from spanledger.service.answers.metrics import (
     Costs,
@@ -21,6 +21,7 @@ from spanledger.service.answers.metrics import (
 from spanledger.service.asked import Asked
 from spanledger.service.figures import percent, usd
 from spanledger.service.metrics.performance import dearest
+from spanledger.service.metrics.reading import Reading
 
 Method = Literal["last_days", "today", "none"]
 _TOLD: dict[Method, str] = {
@@ -31,14 +32,11 @@ _TOLD: dict[Method, str] = {
 }
 
 
-def costs(connection: Connection, asked: Asked) -> Costs:
+def costs(reading: Reading) -> Costs:
     """The section."""
-    by = {
-        group: queries.by(connection, group, asked.window, asked.only)
-        for group in ("operation", "model", "stage", "tenant")
-    }
-    sums = sum(by["operation"].values(), Totals())
-    group = asked.group and queries.by(connection, asked.group, asked.window, asked.only)
+    by = {group: reading.by(group) for group in ("operation", "model", "stage", "tenant")}
+    sums = reading.sums
+    group = reading.asked.group and reading.by(reading.asked.group)
     return Costs(
         total_cost_usd=usd(sums.cost),
         total_cost_nano_usd=sums.cost,
@@ -48,9 +46,9 @@ def costs(connection: Connection, asked: Asked) -> Costs:
         by_stage=[StageCost(stage=key, **cost(one)) for key, one in dearest(by["stage"])],
         by_tenant=[TenantCost(tenant=key, **cost(one)) for key, one in dearest(by["tenant"])],
         groups=None if group is None else [GroupCost(key=key, **cost(one)) for key, one in dearest(group)],
-        cache_hit_rate_percent=_hit_rate(connection, asked),
+        cache_hit_rate_percent=_hit_rate(reading.hits),
         source=_source(sums),
-        **_ahead(connection, asked),
+        **_ahead(reading.connection, reading.asked),
     )
 
 
@@ -78,11 +76,9 @@ def _source(sums: Totals) -> Source:
     )
 
 
-def _hit_rate(connection: Connection, asked: Asked) -> float | None:
-    if not caches.answers(asked.only):
-        return None
-    layers = caches.hits(connection, asked.window, asked.only).values()
-    return percent(Hits(sum(one.hits for one in layers), sum(one.misses for one in layers)).rate)
+def _hit_rate(layers: dict[str, Hits] | None) -> float | None:
+    found = () if layers is None else layers.values()
+    return percent(Hits(sum(one.hits for one in found), sum(one.misses for one in found)).rate)
 
 
 def _ahead(connection: Connection, asked: Asked) -> dict[str, Any]:

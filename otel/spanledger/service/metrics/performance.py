@@ -14,6 +14,7 @@ from spanledger.ledger.results import Percentiles, Totals
 from spanledger.service.answers.metrics import GroupSpeed, OperationSpeed, Performance, Speed
 from spanledger.service.asked import Asked
 from spanledger.service.figures import ms, percent
+from spanledger.service.metrics.reading import Reading
 from spanledger.service.problems import Problem
 
 #: Operations and groups that are listed: those that cost most.
@@ -22,18 +23,16 @@ TOP, LISTED = 10, 100
 DAYS = 31
 
 
-def performance(connection: Connection, asked: Asked) -> Performance:
+def performance(reading: Reading) -> Performance:
     """The section."""
-    by_operation = queries.by(connection, "operation", asked.window, asked.only)
-    took = queries.percentiles_by(connection, "operation", asked.window, asked.only)
-    together = queries.percentiles(connection, asked.window, asked.only)
+    took, group = reading.took, reading.asked.group
     return Performance(
-        all_operations=Speed(**speed(sum(by_operation.values(), Totals()), together)),
+        all_operations=Speed(**speed(reading.sums, took.together)),
         top_operations=[
-            OperationSpeed(operation=name, **speed(sums, took.get(name, Percentiles())))
-            for name, sums in dearest(by_operation, TOP)
+            OperationSpeed(operation=name, **speed(sums, took.by.get(name, Percentiles())))
+            for name, sums in dearest(reading.by("operation"), TOP)
         ],
-        groups=None if asked.group is None else _groups(connection, asked, asked.group),
+        groups=None if group is None else _groups(reading, group),
     )
 
 
@@ -56,13 +55,15 @@ def dearest(groups: Mapping[str, Totals], limit: int = LISTED) -> list[tuple[str
     return sorted(groups.items(), key=lambda one: (-one[1].cost, one[0]))[:limit]
 
 
-def _groups(connection: Connection, asked: Asked, group: str) -> list[GroupSpeed]:
-    sums = dearest(queries.by(connection, group, asked.window, asked.only))
+def _groups(reading: Reading, group: str) -> list[GroupSpeed]:
+    connection, asked = reading.connection, reading.asked
     if group == "day":
         took = _by_day(connection, asked)
+    elif group == "operation":
+        took = reading.took.by
     else:
         took = queries.percentiles_by(connection, group, asked.window, asked.only)
-    return [GroupSpeed(key=key, **speed(one, took.get(key, Percentiles()))) for key, one in sums]
+    return [GroupSpeed(key=key, **speed(one, took.get(key, Percentiles()))) for key, one in dearest(reading.by(group))]
 
 
 def _by_day(connection: Connection, asked: Asked) -> dict[str, Percentiles]:

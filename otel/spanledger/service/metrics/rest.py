@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
-
-from spanledger.ledger import caches, queries
+from spanledger.ledger import caches
 from spanledger.ledger.results import Hits
 from spanledger.service.answers.metrics import Cache, Layer, ProviderCache, Quality, Score
-from spanledger.service.asked import Asked
 from spanledger.service.figures import percent
+from spanledger.service.metrics.reading import Reading
 
 #: The layers that dashboards know.
 LAYERS = ("l1", "l2", "prompt")
 _NOTE = f"Events of the app's caches say their {', '.join(caches.KNOWN)} only; filter by those to see them."
 
 
-def quality(connection: Connection, asked: Asked) -> Quality:
+def quality(reading: Reading) -> Quality:
     """The section. A score `quality` is the evaluation; `refined` says whether an answer was made again."""
-    found = caches.marks(connection, asked.window, asked.only)
+    found = caches.marks(reading.connection, reading.asked.window, reading.asked.only)
     said, refined = found.get("quality"), found.get("refined")
     rate = refined.positive / refined.count if refined else None
     return Quality(
@@ -32,11 +30,10 @@ def quality(connection: Connection, asked: Asked) -> Quality:
     )
 
 
-def cache(connection: Connection, asked: Asked) -> Cache:
+def cache(reading: Reading) -> Cache:
     """The section."""
-    sums = queries.totals(connection, asked.window, asked.only)
-    known = caches.answers(asked.only)
-    found = caches.hits(connection, asked.window, asked.only) if known else {}
+    sums, known = reading.sums, reading.hits is not None
+    found = reading.hits or {}
     layers = {name: _layer(found.get(name, Hits())) if known else None for name in LAYERS}
     return Cache(
         **layers,

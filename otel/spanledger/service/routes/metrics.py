@@ -24,6 +24,7 @@ from spanledger.service.figures import at
 from spanledger.service.metrics.costs import costs
 from spanledger.service.metrics.health import health
 from spanledger.service.metrics.performance import performance
+from spanledger.service.metrics.reading import Reading
 from spanledger.service.metrics.rest import cache, quality
 from spanledger.service.parts import Parts, Service
 
@@ -34,12 +35,13 @@ router = APIRouter(prefix="/api/metrics", tags=["metrics"], dependencies=[needs(
 def dashboard(asked: GroupedOf, service: Parts) -> DashboardAnswer:
     """Everything that a dashboard shows, in one answer."""
     with service.reading() as connection:
+        reading = Reading(connection, asked)
         return DashboardAnswer(
-            performance=performance(connection, asked),
-            costs=costs(connection, asked),
-            quality=quality(connection, asked),
-            cache=cache(connection, asked),
-            health=_health(service, queries.totals(connection, asked.window, asked.only)),
+            performance=performance(reading),
+            costs=costs(reading),
+            quality=quality(reading),
+            cache=cache(reading),
+            health=_health(service, reading.sums),
             **head(asked),
         )
 
@@ -48,28 +50,28 @@ def dashboard(asked: GroupedOf, service: Parts) -> DashboardAnswer:
 def performance_(asked: GroupedOf, service: Parts) -> PerformanceAnswer:
     """How fast calls were, and how often they failed."""
     with service.reading() as connection:
-        return PerformanceAnswer(performance=performance(connection, asked), **head(asked))
+        return PerformanceAnswer(performance=performance(Reading(connection, asked)), **head(asked))
 
 
 @router.get("/costs")
 def costs_(asked: GroupedOf, service: Parts) -> CostsAnswer:
     """What calls cost, whose word that is, and what is ahead."""
     with service.reading() as connection:
-        return CostsAnswer(costs=costs(connection, asked), **head(asked))
+        return CostsAnswer(costs=costs(Reading(connection, asked)), **head(asked))
 
 
 @router.get("/quality")
 def quality_(asked: AskedOf, service: Parts) -> QualityAnswer:
     """What evaluations said."""
     with service.reading() as connection:
-        return QualityAnswer(quality=quality(connection, asked), **head(asked))
+        return QualityAnswer(quality=quality(Reading(connection, asked)), **head(asked))
 
 
 @router.get("/cache")
 def cache_(asked: AskedOf, service: Parts) -> CacheAnswer:
     """How the app's caches did, and the provider's."""
     with service.reading() as connection:
-        return CacheAnswer(cache=cache(connection, asked), **head(asked))
+        return CacheAnswer(cache=cache(Reading(connection, asked)), **head(asked))
 
 
 @router.get("/health")

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 
 from spanledger.service.access import needs
 from spanledger.service.answers.metrics import Cache, Layer
+from spanledger.service.metrics.reading import Reading
 from spanledger.service.metrics.rest import cache
 from spanledger.service.web.looked import ViewOf
 from spanledger.service.web.page import PageOf, PageRoute
@@ -18,7 +19,7 @@ _LAYERS = {"l1": "L1: exact, in process", "l2": "L2: shared", "prompt": "Prompt"
 def caches(page: PageOf, view: ViewOf) -> Response:
     """Every layer."""
     with page.service.reading() as connection:
-        found = cache(connection, view.asked)
+        found = cache(Reading(connection, view.asked))
     return page.shown("cache.html", "Cache", view, cache=found, layers=_layers(found))
 
 

@@ -15,6 +15,7 @@ from spanledger.service.answers.metrics import Cost, Costs
 from spanledger.service.figures import at
 from spanledger.service.metrics.costs import costs
 from spanledger.service.metrics.performance import performance
+from spanledger.service.metrics.reading import Reading
 from spanledger.service.metrics.rest import cache
 from spanledger.service.problems import said
 from spanledger.service.web.budgets import Standing, standings
@@ -54,10 +55,11 @@ def overview(page: PageOf, view: ViewOf) -> Response:
     """Everything at a glance."""
     asked = view.asked
     with page.service.reading() as connection:
-        spent = costs(connection, asked)
+        reading = Reading(connection, asked)
+        spent = costs(reading)
         found = {
-            "speed": performance(connection, asked).all_operations,
-            "caches": cache(connection, asked),
+            "speed": performance(reading).all_operations,
+            "caches": cache(reading),
             "today": queries.totals(connection, _since_midnight(asked.at), asked.only),
             "month": queries.totals(connection, _since_midnight(asked.at, day=1), asked.only),
             "points": series(connection, asked.window, asked.only),
