@@ -50,10 +50,8 @@ def books(environ: Mapping[str, str]) -> Iterator[Books]:
         DemoError: A setting cannot be used.
     """
     with tempfile.TemporaryDirectory(prefix="spanledger-demo-", ignore_cleanup_errors=True) as folder:
-        try:
+        with _told():
             made = _books(environ, Path(folder))
-        except ConfigError as wrong:
-            raise DemoError(str(wrong)) from None
         yield made
 
 
@@ -65,6 +63,10 @@ def _books(environ: Mapping[str, str], folder: Path) -> Books:
         # The parent's store has no file beside which a ledger could be.
         added[DATABASE] = f"sqlite://{folder / ledger.FILE}"
         settings = replace(settings, database_url=added[DATABASE])
+    elif settings.database_url is not None and settings.database_url != ledger.OFF:
+        from spanledger.ledger import database  # noqa: PLC0415  imports much
+
+        database.parsed(settings.database_url)
     opening.open_store(settings.store).close()
     reading.read(settings)
     return Books(settings, added)
@@ -78,17 +80,24 @@ def dashboard(settings: Settings) -> Iterator[str]:
         DemoError: A setting cannot be used, or the ledger cannot be reached.
     """
     with ExitStack() as stack:
-        try:
+        with _told():
             from spanledger.cli.ledger import told  # noqa: PLC0415  what --once does not need
             from spanledger.cli.serve import service  # noqa: PLC0415  as above
 
             with told():
                 app = service(settings)
-        except ConfigError as wrong:
-            raise DemoError(str(wrong)) from None
-        except ImportError as missing:
-            raise DemoError(f"the dashboard needs more packages: pip install 'spanledger[all]' ({missing})") from None
         parts = app.state.service
         stack.callback(parts.engine.dispose)
         stack.callback(parts.books.store.close)
         yield stack.enter_context(Loopback(app)).url
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What spanledger says of a setting becomes what the demo ends with."""
+    try:
+        yield
+    except ConfigError as wrong:
+        raise DemoError(str(wrong)) from None
+    except ImportError as missing:
+        raise DemoError(f"the demo needs more packages: pip install 'spanledger[all]' ({missing})") from None

@@ -61,6 +61,7 @@ def test_a_parent_may_want_no_ledger() -> None:
     ("variable", "value", "way_out"),
     [
         (STORE, "floppy:a", "give auto, memory:, sqlite:///absolute/path"),
+        (DATABASE, "mysql://host/x", "give sqlite:///absolute/path.sqlite or postgresql://"),
         (BUDGETS, "tenant/day=much", "write it such as 5USD"),
         ("SPANLEDGER_TRUST", "everybody", "must be one of off, baggage, headers"),
     ],
@@ -78,9 +79,3 @@ def test_a_ledger_that_cannot_be_opened_is_named_with_its_variable(tmp_path: Pat
         with pytest.raises(DemoError) as caught, dashboard(made.settings):
             pass
     assert str(caught.value).startswith("SPANLEDGER_DATABASE_URL: the ledger cannot be used: ")
-
-
-def test_a_database_that_is_none_is_named_with_a_way_out() -> None:
-    with books({DATABASE: "mysql://host/x"}) as made, pytest.raises(DemoError) as caught, dashboard(made.settings):
-        pass
-    assert "give sqlite:///absolute/path.sqlite or postgresql://" in str(caught.value)
