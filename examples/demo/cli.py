@@ -7,15 +7,18 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
 
+from demo.books import DATABASE, STORE, Books
 from demo.problems import DemoError
 from demo.show import JAEGER, Show, running
 from provider.server import listening
 
 _PLAIN_WIDTH = 150
+_NO_LEDGER = f"none: {DATABASE}=off keeps no ledger; unset it"
 _POLL = 0.2
 
 
@@ -31,8 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
     console = _console(sys.stdout)
     try:
         _check_port(options.port)
-        with running(console, os.environ, options.port, forward=not options.no_forward) as show:
-            return _run(show, once=options.once)
+        stay, forward = not options.once, not options.no_forward
+        with running(console, os.environ, options.port, forward=forward, stay=stay) as show:
+            return _run(show, stay=stay)
     except DemoError as problem:
         print(f"demo: {problem}", file=sys.stderr)
         return 2
@@ -40,11 +44,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _run(show: Show, *, once: bool) -> int:
+def _run(show: Show, *, stay: bool) -> int:
     _introduce(show)
     surprises = show.drive()
     show.wait()
-    if not once:
+    if stay:
         show.show_new()
         show.show_bill()
         _stay(show)
@@ -53,6 +57,8 @@ def _run(show: Show, *, once: bool) -> int:
     if not show.calls:
         raise DemoError("no model call arrived by OTLP: run `spanledger doctor` to see what is not instrumented")
     agrees = show.show_bill()
+    if not stay:
+        show.console.print(f"dashboard {_later(show.books)}")
     _point(show, over=True)
     return 0 if agrees and not surprises else 1
 
@@ -82,6 +88,9 @@ def _point(show: Show, *, over: bool) -> None:
     """Where to look."""
     say = show.console.print
     if not over:
+        say(f"dashboard {f'{show.dashboard}/' if show.dashboard else _NO_LEDGER}")
+        if show.dashboard and STORE in show.books.added and show.books.temporary:
+            say(f"top       {STORE}={show.books.added[STORE]} {_command('spanledger')} top", soft_wrap=True)
         say(f"metrics   {show.otlp}/metrics")
         say(f"try       curl {show.app.url}/recommend -H 'content-type: application/json' \\")
         say("""            -H 'x-tenant-id: acme' -d '{"goal": "learn SQL"}'""")
@@ -92,6 +101,21 @@ def _point(show: Show, *, over: bool) -> None:
     else:
         say("Jaeger    start `make stack` first, and each trace comes with a link")
     say("Ctrl-C ends it; new requests are shown as they come\n" if not over else "")
+
+
+def _later(books: Books) -> str:
+    """How to see the books of a demo that does not stay."""
+    if not books.kept:
+        return _NO_LEDGER
+    if books.temporary:
+        return f"comes with `make demo`; or set {STORE}=sqlite:///path/of/budgets.sqlite, run, and `spanledger serve`"
+    return "`spanledger serve` shows these books, with the settings of this demo"
+
+
+def _command(name: str) -> str:
+    """As a shell here finds it: below this folder, or by its whole path."""
+    program = Path(sys.executable).with_name(name)
+    return str(program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program)
 
 
 def _check_port(port: int) -> None:

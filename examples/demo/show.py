@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 
 from rich.console import Console
 
 from demo import bill, render
+from demo.books import Books, books, dashboard
 from demo.child import App, environment
 from demo.forward import Forwarder, Target, target
 from demo.metrics import Page
@@ -39,6 +40,9 @@ class Show:
     otlp: str
     provider: Provider | None
     forwarder: Forwarder | None
+    books: Books
+    dashboard: str
+    """Its URL; empty where there is none."""
     shown: set[str] = field(default_factory=set)
 
     def drive(self) -> int:
@@ -117,14 +121,15 @@ class Show:
 
 
 @contextmanager
-def running(console: Console, environ: Mapping[str, str], port: int, *, forward: bool) -> Iterator[Show]:
-    """Provider, receiver and app, from entering the block to leaving it.
+def running(console: Console, environ: Mapping[str, str], port: int, *, forward: bool, stay: bool) -> Iterator[Show]:
+    """Provider, receiver and app, and the dashboard if they stay, from entering the block to leaving it.
 
     Raises:
         DemoError: Something cannot start.
     """
     inbox, page = Inbox(), Page()
     with ExitStack() as stack:
+        kept = stack.enter_context(books(environ))
         provider = None
         base_url, key = environ.get("OPENAI_BASE_URL"), environ.get("OPENAI_API_KEY")
         if not base_url and not key:
@@ -136,8 +141,15 @@ def running(console: Console, environ: Mapping[str, str], port: int, *, forward:
             stack.callback(forwarder.close)
         web = receiver(inbox, page, forwarder.send if forwarder else None)
         otlp = stack.enter_context(Loopback(web)).url
-        app = stack.enter_context(App(environment(environ, otlp, base_url, key), port))
-        yield Show(console, inbox, page, app, otlp, provider, forwarder)
+        shown = stack.enter_context(_dashboard(kept, forwarder)) if stay and kept.kept else ""
+        app = stack.enter_context(App(environment({**environ, **kept.added}, otlp, base_url, key), port))
+        yield Show(console, inbox, page, app, otlp, provider, forwarder, kept, shown)
+
+
+def _dashboard(kept: Books, forwarder: Forwarder | None) -> AbstractContextManager[str]:
+    """With links to Jaeger where traces get there. It comes before the app, which finds its tables made."""
+    jaeger = kept.settings.jaeger_url or (JAEGER if forwarder else None)
+    return dashboard(replace(kept.settings, jaeger_url=jaeger))
 
 
 def _target(environ: Mapping[str, str]) -> Target | None:

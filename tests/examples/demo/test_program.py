@@ -8,6 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeAlias
 
@@ -48,8 +50,14 @@ def books(output: str) -> dict[str, dict[str, list[str]]]:
 
 
 @pytest.fixture(scope="module")
-def once() -> Done:
-    return demo("--once", "--no-forward")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the program that runs once has its temporary files and its state."""
+    return tmp_path_factory.mktemp("once")
+
+
+@pytest.fixture(scope="module")
+def once(folder: Path) -> Done:
+    return demo("--once", "--no-forward", TMPDIR=str(folder), XDG_STATE_HOME=str(folder))
 
 
 @pytest.mark.xdist_group("demo")
@@ -83,36 +91,97 @@ class TestOneRun:
         assert measured
         assert measured[1] == total[1]
 
+    def test_one_run_leaves_no_files_and_says_how_to_see_the_dashboard(self, once: Done, folder: Path) -> None:
+        assert list(folder.iterdir()) == []
+        assert re.search(r"^dashboard comes with `make demo`", once.stdout, re.MULTILINE)
+
     def test_plain_output_has_no_control_characters(self, once: Done) -> None:
         assert "\x1b" not in once.stdout
 
 
-def test_without_once_it_goes_on_shows_new_requests_and_leaves_nothing_behind_on_ctrl_c() -> None:
+@dataclass(frozen=True)
+class Stayed:
+    """What was seen of a demo that stays until Ctrl-C."""
+
+    said: str
+    """Up to the line that says how to end it."""
+    metrics: str
+    page: httpx2.Response
+    """The dashboard's first page."""
+    rest: str
+    """Printed after a walk-in's request and Ctrl-C."""
+    code: int
+    group: int
+    left: list[Path]
+    """Files and folders that are still there."""
+
+
+@pytest.fixture(scope="module")
+def stayed(tmp_path_factory: pytest.TempPathFactory) -> Stayed:
+    folder = tmp_path_factory.mktemp("stayed")
+    environ = clean_environment() | {"TMPDIR": str(folder), "XDG_STATE_HOME": str(folder)}
     shown: list[str] = []
     with subprocess.Popen(
-        [*PROGRAM, "--no-forward"],
-        env=clean_environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
+        [*PROGRAM, "--no-forward"], env=environ, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         assert process.stdout is not None
         read_until(process.stdout, "Ctrl-C ends it", shown)
         said = "".join(shown)
-        metrics = re.search(r"^metrics +(http://\S+)", said, re.MULTILINE)
-        app = re.search(r"recommender at (http://[\d.:]+)", said)
-        assert metrics
-        assert app
-        assert "spanledger_cost_USD_total" in httpx2.get(metrics[1]).text
-        httpx2.post(f"{app[1]}/recommend", json={"goal": "learn SQL"}, headers={"x-tenant-id": "walk-in"}, timeout=60)
+        metrics = httpx2.get(address(r"^metrics +(http://\S+)", said)).text
+        page = shown_with(total(said), address(r"^dashboard (http://127\.0\.0\.1:\d+/)$", said))
+        app = address(r"recommender at (http://[\d.:]+)", said)
+        httpx2.post(f"{app}/recommend", json={"goal": "learn SQL"}, headers={"x-tenant-id": "walk-in"}, timeout=60)
         read_until(process.stdout, "walk-in", shown)
         os.killpg(process.pid, signal.SIGINT)  # what a terminal does
         rest = process.stdout.read()
-        assert process.wait(60) == 0
+        code = process.wait(60)
+    return Stayed(said, metrics, page, rest, code, process.pid, list(folder.iterdir()))
 
-    assert re.search(r"^walk-in +4 ", rest[rest.index("Bill by tenant") :], re.MULTILINE)
-    with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)
+
+def address(pattern: str, said: str) -> str:
+    """The one that is said so."""
+    found = re.search(pattern, said, re.MULTILINE)
+    assert found, said
+    return found[1]
+
+
+def total(said: str) -> str:
+    """Of the bill, such as `$0.004219`."""
+    return address(r"^Total: (\$[\d.]+) ", said)
+
+
+def shown_with(text: str, url: str) -> httpx2.Response:
+    """A page, once it has the text: the ledger comes a little after the spans."""
+    until = time.monotonic() + 20
+    while text not in (page := httpx2.get(url)).text and time.monotonic() < until:
+        time.sleep(0.1)
+    return page
+
+
+@pytest.mark.xdist_group("demo")
+class TestUntilCtrlC:
+    def test_it_goes_on_with_metrics_and_shows_new_requests(self, stayed: Stayed) -> None:
+        assert "spanledger_cost_USD_total" in stayed.metrics
+        assert re.search(r"^walk-in +4 ", stayed.rest[stayed.rest.index("Bill by tenant") :], re.MULTILINE)
+
+    def test_the_dashboard_has_the_total_of_the_bill_and_every_tenant(self, stayed: Stayed) -> None:
+        assert stayed.page.status_code == 200
+        for text in (total(stayed.said), "acme", "globex", "initech"):
+            assert text in stayed.page.text
+
+    def test_the_budgets_on_the_dashboard_refuse_nobody(self, stayed: Stayed) -> None:
+        assert "tenant/day" in stayed.page.text
+        assert "0 refused" in stayed.page.text
+
+    def test_the_line_for_the_live_console_names_the_books_of_the_demo(self, stayed: Stayed) -> None:
+        line = address(r"^top +(.+)$", stayed.said)
+
+        assert re.fullmatch(r"SPANLEDGER_STORE=sqlite:///\S+/budgets\.sqlite \S+/spanledger top", line)
+
+    def test_ctrl_c_ends_it_well_and_leaves_neither_processes_nor_files(self, stayed: Stayed) -> None:
+        assert (stayed.code, stayed.left) == (0, [])
+        with pytest.raises(ProcessLookupError):
+            os.killpg(stayed.group, 0)
 
 
 def read_until(output: IO[str], text: str, into: list[str]) -> None:
