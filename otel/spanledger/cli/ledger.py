@@ -159,7 +159,10 @@ def _import(given: argparse.Namespace) -> int:
         migrate.ready(made)
         for batch in exchange.batches(exchange.load(file, _format(given)), _BATCH):
             count += len(batch)
-            new += write(made, batch)
+            try:
+                new += write(made, batch)
+            except (ValueError, TypeError, OverflowError) as error:
+                raise ConfigError(f"{given.file}: a database cannot take what stands there: {error}") from error
     print(f"{count} calls read, {new} of them new", file=sys.stderr)
     return 0
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from spanledger import config
 from spanledger.budget import opening, reading
+from spanledger.cli.ledger import told
 from spanledger.config import Settings
 from spanledger.errors import ConfigError
 from spanledger.ledger import opening as ledger
@@ -78,8 +79,9 @@ def service(settings: Settings) -> FastAPI:
     if url is None:
         raise ConfigError("no ledger is kept with this store: set SPANLEDGER_DATABASE_URL")
     engine = database.engine(url, kept=_POOL)
-    ready(engine)
-    ledger.recorder_of(url, settings).recover_now()
+    with told():
+        ready(engine)
+        ledger.recorder_of(url, settings).recover_now()
     store = opening.leasing(opening.open_store(settings.store), settings.store)
     tokens = Tokens(Path(settings.service_tokens)) if settings.service_tokens else None
     return create(settings, engine, Books(store, reading.read(settings)), tokens=tokens)

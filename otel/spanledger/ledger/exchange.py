@@ -83,7 +83,7 @@ def load(file: IO[bytes], format_: Format) -> Iterator[Entry]:
             yield from (_of_cells(row) for row in csv.DictReader(line.decode() for line in file))
         else:
             yield from (_of_cells(row) for row in _load_parquet(file))
-    except (ValueError, TypeError, LookupError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, csv.Error) as error:
         raise ConfigError(f"this is no export of a ledger as {format_}: {error!r}") from error
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from spanledger.ledger.filters import ALL, Filter, Window, during
-from spanledger.ledger.results import Call, Page, Totals
-from spanledger.ledger.rollup import counted
+from spanledger.ledger.results import Call, Page
 from spanledger.ledger.schema import calls
 
 #: Rows of a page at most.
@@ -50,9 +47,9 @@ def after(started: int, id_: str) -> ColumnElement[bool]:
 
 
 def trace(connection: Connection, trace_id: str, only: Filter = ALL) -> tuple[Call, ...]:
-    """The calls of a trace, the earliest first."""
+    """The first calls of a trace, the earliest first."""
     wanted = (calls.c.trace_id == trace_id, *only.of_calls())
-    rows = select(calls).where(*wanted).order_by(calls.c.started, calls.c.id)
+    rows = select(calls).where(*wanted).order_by(calls.c.started, calls.c.id).limit(PAGE)
     return tuple(Call(dict(row)) for row in connection.execute(rows).mappings())
 
 
@@ -60,39 +57,3 @@ def call(connection: Connection, id_: str, only: Filter = ALL) -> Call | None:
     """One call or lost attempt; None where there is none such."""
     found = connection.execute(select(calls).where(calls.c.id == id_, *only.of_calls())).mappings().one_or_none()
     return None if found is None else Call(dict(found))
-
-
-def everything(connection: Connection, since: int = 0) -> Iterator[Call]:
-    """All rows that began at `since` (nanoseconds since the epoch) or later, the earliest first; not all at a time."""
-    rows = select(calls).where(calls.c.started >= since).order_by(calls.c.started, calls.c.id)
-    found = connection.execution_options(yield_per=PAGE).execute(rows).mappings()
-    return (Call(dict(row)) for row in found)
-
-
-def added_up(rows: Iterable[Call]) -> Totals:
-    """What rows come to."""
-    return sum((_totals(row) for row in rows), Totals())
-
-
-def _totals(call: Call) -> Totals:
-    row, cost = call.row, call.cost or 0
-    is_call = row["kind"] == "call"
-    left = counted(row)
-    return Totals(
-        calls=left,
-        refused=is_call and not left,
-        errors=is_call and row["status"] == "error",
-        timeouts=is_call and row["status"] == "timeout",
-        lost=not is_call,
-        cost=cost,
-        cost_provider=cost if row["cost_source"] == "provider" else 0,
-        cost_estimated=cost if row["estimated"] else 0,
-        priced=row["price_status"] == "priced",
-        unpriced=row["price_status"] == "unpriced",
-        input=row["input"],
-        output=row["output"],
-        cache_read=row["cache_read"],
-        cache_write=row["cache_write"],
-        reasoning=row["reasoning"],
-        duration=row["ended"] - row["started"] if left else 0,
-    )

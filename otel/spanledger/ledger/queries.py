@@ -116,7 +116,22 @@ def _summed(connection: Connection, window: Window, only: Filter, group: str | N
     return {key: Totals(*(int(value or 0) for value in sums)) for key, sums in found.items()}
 
 
+def of_trace(connection: Connection, trace_id: str, only: Filter = ALL) -> Totals:
+    """The calls of a trace together, however many they are."""
+    statement = select(*_added_up()).where(calls.c.trace_id == trace_id, *only.of_calls())
+    return Totals(*(int(value or 0) for value in connection.execute(statement).one()))
+
+
 def _of_calls(window: Window, only: Filter, group: str | None) -> Select[Any]:
+    key: ColumnElement[Any] = literal("")
+    if group is not None:
+        key = _beginning(_LENGTHS[group]) if group in _LENGTHS else func.coalesce(column_of(group), "")
+    statement = select(key, *_added_up()).where(during(window), *only.of_calls())
+    return statement if group is None else statement.group_by(key)
+
+
+def _added_up() -> list[ColumnElement[Any]]:
+    """The sums over rows of calls, in their order."""
     row = calls.c
     call = row.kind == "call"
 
@@ -139,12 +154,7 @@ def _of_calls(window: Window, only: Filter, group: str | None) -> Select[Any]:
         "unpriced": count(row.price_status == "unpriced"),
         "duration": sum_if(left, row.ended - row.started),
     }
-    found = [counted[name] if name in counted else func.sum(row[name]) for name in NAMES]
-    key: ColumnElement[Any] = literal("")
-    if group is not None:
-        key = _beginning(_LENGTHS[group]) if group in _LENGTHS else func.coalesce(column_of(group), "")
-    statement = select(key, *found).where(during(window), *only.of_calls())
-    return statement if group is None else statement.group_by(key)
+    return [counted[name] if name in counted else func.sum(row[name]) for name in NAMES]
 
 
 def _beginning(length: int) -> ColumnElement[Any]:

@@ -58,6 +58,7 @@ def read(text: str) -> tuple[int, str]:
         at, id_ = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         if type(at) is not int or not -_LAST <= at < _LAST or type(id_) is not str or "\0" in id_:
             raise ValueError(text)
+        id_.encode()  # half a character is nothing to look for
     except (ValueError, TypeError, binascii.Error, RecursionError):
         raise Problem(422, "This cursor is none of ours; take `next` of the page before, or leave it out.") from None
     return at, id_

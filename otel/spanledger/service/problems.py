@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from spanledger.budget.store import StoreError
@@ -96,6 +97,10 @@ def _place(place: Sequence[Any]) -> str:
     return ".".join(str(part) for part in place[1:]) or str(place[0] if place else "request")
 
 
+def _of_leaving(_error: Exception) -> Said:
+    return Said(400, "The connection was closed before the request was whole.")  # nobody hears it, the meters do
+
+
 def _of_database(error: Exception) -> Said:
     if isinstance(error, DataError):
         return Said(422, "The database cannot take a value of this request; look for odd characters and huge numbers.")
@@ -121,6 +126,7 @@ def _of_us(error: Exception) -> Said:
 _SAYING: Mapping[type[Exception], Callable[[Exception], Said]] = {
     HTTPException: _of_http,
     RequestValidationError: _of_input,
+    ClientDisconnect: _of_leaving,
     SQLAlchemyError: _of_database,
     StoreError: _of_store,
     ConfigError: _of_settings,

@@ -17,7 +17,8 @@ from spanledger.ledger.migrate import HEAD, version
 from spanledger.service.answers.metrics import State
 from spanledger.service.books import Books
 
-#: Seconds for which a look is believed; that a look waits for a part; and that the first request waits for the first.
+#: Seconds for which a look is believed; that a look waits for a part; and that a request waits for one
+#: where none was made lately.
 FRESH, PATIENCE, FIRST = 5.0, 2.0, 0.5
 
 
@@ -48,15 +49,19 @@ class Watch:
         begun = [self._begin(name) for name in self.looks]
         until = time.monotonic() + FIRST
         for name, thread in zip(self.looks, begun, strict=True):
-            if thread is not None and name not in self._seen:
+            if thread is not None and self._too_old(name):
                 thread.join(max(0.0, until - time.monotonic()))
         return {name: self._told(name) for name in self.looks}
 
     def _told(self, name: str) -> Seen:
-        at, seen = self._seen.get(name, (self.clock(), _NOT_YET))
-        if self.clock() - at > FRESH + 3 * PATIENCE:
-            return Seen("down", "It has stopped answering.")
-        return seen
+        if name not in self._seen:
+            return _NOT_YET
+        return Seen("down", "It has stopped answering.") if self._too_old(name) else self._seen[name][1]
+
+    def _too_old(self, name: str) -> bool:
+        """Whether what was seen says nothing of now; also where nothing was."""
+        known = self._seen.get(name)
+        return known is None or self.clock() - known[0] > FRESH + 3 * PATIENCE
 
     def _begin(self, name: str) -> threading.Thread | None:
         with self._lock:

@@ -112,6 +112,25 @@ def test_calls_are_taken_from_one_ledger_into_another(
     assert told("reconcile")[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a.jsonl", "[1]"),
+        ("a.jsonl", '{"id": "a", "started": "x", "ended": 1, "operation": "chat", "provider": "openai"}'),
+        ("a.jsonl", f'{{"id": "a", "started": {2**70}, "ended": 1, "operation": "chat", "provider": "openai"}}'),
+        ("a.csv", "id,started\na\rb,1"),
+        ("a.parquet", "PAR1"),
+    ],
+    ids=["no object", "no number", "huge number", "broken csv", "broken parquet"],
+)
+def test_a_file_that_is_no_export_is_told_in_a_sentence(
+    url: str, told: Told, tmp_path: Path, name: str, said: str
+) -> None:
+    (tmp_path / name).write_text(said)
+    code, out = told("ledger", "import", str(tmp_path / name))
+    assert (code, out.startswith("spanledger ledger: ")) == (2, True)
+
+
 def test_a_span_of_time_is_taken(url: str, told: Told, tmp_path: Path) -> None:
     file = str(tmp_path / "calls.jsonl")
     assert told("ledger", "export", "--until", "2026-01-01", file) == (0, "0 calls written\n")

@@ -101,3 +101,11 @@ def test_without_a_place_for_a_ledger_it_says_what_to_set(
     monkeypatch.setenv("SPANLEDGER_STORE", "memory:")
     assert main(["serve", "--port", str(free_port())]) == 2
     assert "SPANLEDGER_DATABASE_URL" in capsys.readouterr().err
+
+
+def test_where_the_database_is_away_it_says_so_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SPANLEDGER_DATABASE_URL", "postgresql://app@127.0.0.1:1/ledger")
+    assert main(["serve", "--port", str(free_port())]) == 2
+    assert "the ledger cannot be used" in capsys.readouterr().err

@@ -17,7 +17,7 @@ from tests.support.entries import BEGIN, DAYS, entries
 
 from spanledger.ledger import Entry, caches, database, queries, runs, schema
 from spanledger.ledger.filters import Filter, Window
-from spanledger.ledger.listing import added_up, call, everything, page, trace
+from spanledger.ledger.listing import PAGE, call, page, trace
 from spanledger.ledger.migrate import migrate
 from spanledger.ledger.results import Hits, Totals
 from spanledger.ledger.writes import write
@@ -120,6 +120,19 @@ def test_a_run_and_a_trace_have_their_calls_in_order(ledger: Connection) -> None
     assert {call.id for call in trace(ledger, f"{7:032x}")} == of_trace
 
 
+def test_of_a_trace_that_never_ends_the_first_calls_are_read_and_all_are_added_up(tmp_path: Path) -> None:
+    calls = [entry._replace(trace_id=f"{1:032x}") for entry in entries(5, 1500)]
+    made = database.engine(f"sqlite://{tmp_path}/calls.sqlite")
+    migrate(made)
+    write(made, calls)
+    acme = Filter(tenant="acme")
+    with database.reading(made) as connection:
+        assert len(trace(connection, f"{1:032x}")) == PAGE
+        assert queries.of_trace(connection, f"{1:032x}") == oracle.totals(calls)
+        assert queries.of_trace(connection, f"{1:032x}", acme) == oracle.totals(oracle.matching(calls, WHOLE, acme))
+        assert queries.of_trace(connection, f"{2:032x}") == Totals()
+
+
 def test_one_call_is_found_by_its_id_for_those_who_may_see_it(ledger: Connection) -> None:
     one = next(entry for entry in ENTRIES if entry.tenant == "acme")
     found = call(ledger, one.id, Filter(tenant="acme"))
@@ -165,7 +178,9 @@ def test_percentiles_by_group_are_those_of_a_loop_over_all_calls(
 
 
 def test_all_rows_add_up_to_what_the_rollups_say(ledger: Connection) -> None:
-    assert added_up(everything(ledger)) == queries.totals(ledger, Window.of(0, UNTIL + 86_400))
+    window = Window.of(0, UNTIL + 86_400)
+    rows = queries.by(ledger, "user", window)  # what sums of single users are made of
+    assert sum(rows.values(), Totals()) == queries.totals(ledger, window)
 
 
 def test_what_cannot_be_grouped_by_is_named(ledger: Connection) -> None:

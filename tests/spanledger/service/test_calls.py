@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from datetime import UTC, datetime
 from typing import Any
@@ -111,7 +112,13 @@ def test_what_is_not_there_is_said_with_where_to_look(client: TestClient, path: 
     assert "you may see" in problem(client.get(f"/api/{path}"), 404)
 
 
-@pytest.mark.parametrize("cursor", ["x", "bm8", "W10", "WzEsMl0", "WyJhIiwiYiJd", "WzFlNDAsImEiXQ", "[" * 2000, "ä"])
+#: Half a character as the id.
+HALF = base64.urlsafe_b64encode(b'[1,"\\ud800"]').decode()
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "bm8", "W10", "WzEsMl0", "WyJhIiwiYiJd", "WzFlNDAsImEiXQ", "[" * 2000, "ä", HALF]
+)
 def test_a_cursor_that_is_none_of_ours_is_refused(client: TestClient, cursor: str) -> None:
     for path in ("calls", "runs"):
         assert "cursor" in problem(client.get(f"/api/{path}", params={"cursor": cursor}), 422)

@@ -85,6 +85,19 @@ def test_a_part_that_hangs_holds_nobody_up_and_is_asked_once_at_a_time() -> None
     go_on.set()
 
 
+def test_a_part_that_nobody_asked_about_for_long_is_looked_at_before_it_is_said_how_it_is() -> None:
+    now, pause = [0.0], threading.Event()
+
+    def slow() -> Seen:
+        pause.wait(0.05)
+        return Seen("ok")
+
+    watch = Watch({"store": slow}, clock=lambda: now[0])
+    assert watch.seen()["store"] == Seen("ok")
+    now[0] = 60.0
+    assert watch.seen()["store"] == Seen("ok")
+
+
 def test_a_part_that_answers_again_is_looked_at_again() -> None:
     now, states = [0.0], iter([Seen("down", "broken"), Seen("ok")])
     watch = Watch({"store": lambda: next(states)}, clock=lambda: now[0])

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 MIB = 1024**2
-#: Bytes of a body, unpacked. JSON takes some thirty times its size to be read, in the worst case.
+#: Bytes of a body, as it comes and unpacked. JSON takes some thirty times its size to be read, in the worst case.
 LARGEST = {"protobuf": 16 * MIB, "json": 4 * MIB}
 #: Bytes of all bodies that are being read or wait.
 ROOM = 64 * MIB
@@ -18,6 +18,8 @@ ROOM = 64 * MIB
 PATIENCE = 512 * MIB
 #: Window bits of zlib by the name of the encoding. "deflate" means zlib's format, and some send it bare.
 _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15, "zlib": 15}
+#: Bytes that packing may add to a body that cannot be made smaller.
+_WRAPPING = 64 * 1024
 IDENTITY = ("", "identity")
 ENCODINGS = frozenset({*IDENTITY, *_WINDOWS})
 
@@ -83,12 +85,15 @@ class _Unpacking:
 
     def __init__(self, encoding: str, largest: int) -> None:
         self._bits = _WINDOWS.get(encoding)
-        self._largest = self._left = largest
+        self._largest = self._left = self._packed = largest
         self._head = b""
         self._stream: Any = None
 
     def __call__(self, chunk: bytes) -> Iterator[bytes]:
         """What a chunk unpacks to. Raises Refused."""
+        self._packed -= len(chunk)
+        if self._packed < -_WRAPPING:  # much that unpacks to nothing
+            raise Refused(413, f"The body has more than {self._largest} bytes; send less at a time.")
         if self._bits is None:
             yield self._fitting(chunk)
             return

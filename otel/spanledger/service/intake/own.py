@@ -105,7 +105,8 @@ def _told(span: ReadableSpan, name: str) -> Iterator[Event]:
 
 def _lost(call: Retold, event: Event) -> Entry:
     said: Mapping[str, Any] = event.attributes or {}
-    until = (event.timestamp - call.began) / NANO
+    at = min(max(event.timestamp, call.began), call.span.end_time or call.began)  # its time is anybody's word
+    until = (at - call.began) / NANO
     since = max(0.0, until - (_seconds(said, names.SPANLEDGER_ATTEMPT_DURATION) or 0.0))
     number = _count(said, names.SPANLEDGER_ATTEMPT_NUMBER) or 0
     retold = Retold(call.id, call.request, call.span, call.payer, call.began, 1, number, call.cache)

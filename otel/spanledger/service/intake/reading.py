@@ -52,10 +52,15 @@ def told(all_sent: Iterable[Sent]) -> Iterator[Told | None]:
         if sent.resource is not resource:
             resource, maker = sent.resource, _maker(sent.resource)
         span = sent.span
-        if span is None or len(span.trace_id) != 16 or len(span.span_id) != 8 or not any(span.trace_id):
+        if span is None or not (_is_id(span.trace_id, 16) and _is_id(span.span_id, 8)):
             yield None
         else:
             yield _told(span, sent.scope.name, maker)
+
+
+def _is_id(said: bytes, length: int) -> bool:
+    """Whether it is one; zeros are none."""
+    return len(said) == length and any(said)
 
 
 def _told(span: Span, library: str, maker: Maker) -> Told:

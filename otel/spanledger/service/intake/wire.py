@@ -22,6 +22,9 @@ from spanledger.service.intake.bodies import Refused
 
 #: Spans of a request, and bytes of one of them.
 MOST, LONGEST = 50_000, 1024**2
+#: Messages that spans are sent in, and parts of those that are looked at: two and some for each span at most. A body of
+#: some kilobytes can unpack to millions that have no span.
+GROUPS, PARTS = 2 * MOST, 16 * MOST
 #: Field numbers: of a request's ResourceSpans, of what those have, and of what their ScopeSpans have.
 _RESOURCE_SPANS, _RESOURCE, _SCOPE_SPANS, _SCOPE, _SPANS = 1, 1, 2, 1, 2
 _BYTES = {0: 0, 1: 8, 5: 4}
@@ -39,20 +42,28 @@ class Sent(NamedTuple):
 
 def of_protobuf(body: bytes) -> Iterator[Sent]:
     """The spans of a request. Raises Refused where it is no such message, or has too many."""
-    left = MOST
-    for group in _parts(body, (0, len(body)), _RESOURCE_SPANS):
-        resource = _merged(body, group, _RESOURCE, Resource())
-        for scoped in _parts(body, group, _SCOPE_SPANS):
-            scope = _merged(body, scoped, _SCOPE, InstrumentationScope())
-            for start, end in _parts(body, scoped, _SPANS):
-                left = _counted(left)
+    walk, spans = _Walk(body), _Counted(MOST, "spans")
+    for group in walk.parts((0, len(body)), _RESOURCE_SPANS):
+        resource = walk.merged(group, _RESOURCE, Resource())
+        for scoped in walk.parts(group, _SCOPE_SPANS):
+            scope = walk.merged(scoped, _SCOPE, InstrumentationScope())
+            for start, end in walk.parts(scoped, _SPANS):
+                spans.one()
                 yield Sent(resource, scope, _span(body[start:end]))
 
 
-def _counted(left: int) -> int:
-    if not left:
-        raise Refused(413, f"A request may have {MOST} spans; send fewer at a time.")
-    return left - 1
+class _Counted:
+    """How many of something a request may still have."""
+
+    def __init__(self, most: int, what: str) -> None:
+        self._left = most
+        self._why = f"A request may have {most} {what}; send fewer at a time."
+
+    def one(self) -> None:
+        """There is one more. Raises Refused where that is too many."""
+        if not self._left:
+            raise Refused(413, self._why)
+        self._left -= 1
 
 
 def _span(said: bytes) -> Span | None:
@@ -66,36 +77,43 @@ def _span(said: bytes) -> Span | None:
     return span
 
 
-def _merged(body: bytes, within: Part, field: int, into: Any) -> Any:
-    """A message that is a part of another. If it is there more than once, the parts count together."""
-    for start, end in _parts(body, within, field):
-        if end - start > LONGEST:
-            raise Refused(413, f"A resource or scope has more than {LONGEST} bytes.")
-        try:
-            into.MergeFromString(body[start:end])
-        except DecodeError:
-            raise _no_message() from None
-    return into
+class _Walk:
+    """Through the messages of a body, part by part."""
 
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._seen = _Counted(PARTS, "parts")
 
-def _parts(body: bytes, within: Part, field: int) -> Iterator[Part]:
-    """Where the parts of a message are that have a field number. Raises Refused where it is none."""
-    at, end = within
-    while at < end:
-        tag, at = _number(body, at, end)
-        if (kind := tag & 7) == 2:
-            length, at = _number(body, at, end)
-            if at + length > end:
+    def merged(self, within: Part, field: int, into: Any) -> Any:
+        """A message that is a part of another. If it is there more than once, the parts count together."""
+        for start, end in self.parts(within, field):
+            if end - start > LONGEST:
+                raise Refused(413, f"A resource or scope has more than {LONGEST} bytes.")
+            try:
+                into.MergeFromString(self._body[start:end])
+            except DecodeError:
+                raise _no_message() from None
+        return into
+
+    def parts(self, within: Part, field: int) -> Iterator[Part]:
+        """Where the parts of a message are that have a field number. Raises Refused where it is none."""
+        body, (at, end) = self._body, within
+        while at < end:
+            self._seen.one()
+            tag, at = _number(body, at, end)
+            if (kind := tag & 7) == 2:
+                length, at = _number(body, at, end)
+                if at + length > end:
+                    raise _no_message()
+                if tag >> 3 == field:
+                    yield at, at + length
+                at += length
+            elif kind in _BYTES and tag >> 3:
+                at = at + _BYTES[kind] if kind else _number(body, at, end)[1]
+            else:
                 raise _no_message()
-            if tag >> 3 == field:
-                yield at, at + length
-            at += length
-        elif kind in _BYTES and tag >> 3:
-            at = at + _BYTES[kind] if kind else _number(body, at, end)[1]
-        else:
+        if at > end:
             raise _no_message()
-    if at > end:
-        raise _no_message()
 
 
 def _number(body: bytes, at: int, end: int) -> Part:
@@ -122,13 +140,15 @@ def of_json(body: bytes) -> Iterator[Sent]:
         said = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise Refused(400, f"The body is no JSON: {error}.") from None
-    left = MOST
+    groups, spans = _Counted(GROUPS, "groups of spans"), _Counted(MOST, "spans")
     for group in _list(_object(said), "resourceSpans"):
+        groups.one()
         resource = _message(_object(_object(group).get("resource", {})), Resource())
         for scoped in _list(_object(group), "scopeSpans"):
+            groups.one()
             scope = _message(_object(_object(scoped).get("scope", {})), InstrumentationScope())
             for one in _list(_object(scoped), "spans"):
-                left = _counted(left)
+                spans.one()
                 yield Sent(resource, scope, _span_of(one))
 
 

@@ -67,15 +67,17 @@ def run(id: Id, caller: CallerOf, service: Parts) -> OneRun:  # noqa: A002  as a
 @router.get("/traces/{id}")
 def trace(id: Id, caller: CallerOf, service: Parts) -> Trace:  # noqa: A002  as above
     """The calls of one trace."""
+    only = limited(ALL, caller)
     with service.reading() as connection:
-        rows = listing.trace(connection, id.lower(), limited(ALL, caller))
+        rows = listing.trace(connection, id.lower(), only)
+        sums = queries.of_trace(connection, id.lower(), only)
     if not rows:
         raise Problem(404, "No call that you may see belongs to this trace; the id has 32 hexadecimal digits.")
     return Trace(
         trace_id=id.lower(),
         jaeger_url=jaeger_of(service, id.lower()),
-        totals=Sums(**shown.sums(listing.added_up(rows))),
-        calls=[shown.call(one) for one in rows[: listing.PAGE]],
+        totals=Sums(**shown.sums(sums)),
+        calls=[shown.call(one) for one in rows],
     )
 
 

@@ -75,6 +75,12 @@ def test_a_body_that_gets_too_large_is_given_up_in_little_memory(encoding: str) 
     assert peak < 6 * MIB
 
 
+def test_a_body_that_unpacks_to_nothing_comes_to_an_end_all_the_same() -> None:
+    with pytest.raises(Refused) as refused:
+        unpacked(gzip.compress(b"") * 100_000, "gzip", largest=MIB, size=65536)
+    assert refused.value.status == 413
+
+
 def test_all_bodies_together_have_bounded_room() -> None:
     room = Room()
     room.take(ROOM - 10)

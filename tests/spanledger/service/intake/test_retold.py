@@ -10,13 +10,14 @@ from typing import Any
 import openai
 import pytest
 from opentelemetry.trace import SpanKind
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from tests.support.asking import MODEL, said
-from tests.support.sending import CHAT, Taking, exported
+from tests.support.sending import CHAT, Taking, attributes, body, exported, span
 from tests.support.telemetry import Telemetry, telemetry
 
 from provider import Provider
 from spanledger import BudgetExceeded, caching, scope
+from spanledger.call import SCOPE_NAME
 from spanledger.config import Settings
 from spanledger.ledger import database, schema
 from spanledger.scope import Prompt, Scope, inside
@@ -149,3 +150,22 @@ def test_what_the_process_wrote_to_the_same_ledger_stays(asks: openai.OpenAI, tm
 
     assert len(taking(exported(made.spans)).entries) == 2
     assert rows(taking.engine) == before
+
+
+@pytest.mark.parametrize("at", [0, 2**64 - 1])
+def test_a_lost_attempt_is_within_its_call_whatever_its_event_says(taking: Taking, at: int) -> None:
+    said = CHAT | {names.SPANLEDGER_CALL_ID: "one"}
+    sent = span(said)
+    sent.events.add(
+        name=names.EVENT_SPANLEDGER_ATTEMPT_LOST,
+        time_unix_nano=at,
+        attributes=attributes({names.SPANLEDGER_ATTEMPT_NUMBER: 1, names.SPANLEDGER_ATTEMPT_DURATION: 0.5}),
+    )
+    taking(body(sent, library=SCOPE_NAME))
+    with taking.engine.connect() as connection:
+        kinds = dict(connection.execute(select(schema.calls.c.id, schema.calls.c.kind)).tuples().all())
+        began, ended = connection.execute(
+            select(func.min(schema.calls.c.started), func.max(schema.calls.c.ended))
+        ).one()
+    assert kinds == {"one": "call", "one/1": "attempt"}
+    assert (began, ended) == (sent.start_time_unix_nano, sent.end_time_unix_nano)

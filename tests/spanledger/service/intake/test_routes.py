@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import random
@@ -27,6 +28,7 @@ from spanledger.ledger import schema
 from spanledger.semconv import names
 from spanledger.service.app import create
 from spanledger.service.books import Books
+from spanledger.service.intake import wire
 from spanledger.service.intake.bodies import LARGEST, MIB
 from spanledger.service.intake.wire import MOST
 
@@ -70,18 +72,19 @@ def test_an_empty_request_is_a_success(door: TestClient) -> None:
 
 
 def test_what_cannot_be_taken_of_a_request_is_said_and_the_rest_is_taken(door: TestClient, engine: Engine) -> None:
-    damaged, late = span(CHAT), span(CHAT)
+    damaged, zeros, late = span(CHAT), span(CHAT), span(CHAT)
     damaged.trace_id = b"short"
+    zeros.span_id = bytes(8)
     late.end_time_unix_nano = 2**63
-    sent = request(damaged, late, span(CHAT, trace=2, id_=3))
+    sent = request(damaged, zeros, late, span(CHAT, trace=2, id_=3))
     answer = door.post(PATH, content=sent.SerializeToString(), headers=PROTOBUF)
 
     partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
-    assert (answer.status_code, partial.rejected_spans) == (200, 2)
-    assert "1 spans are damaged" in partial.error_message
+    assert (answer.status_code, partial.rejected_spans) == (200, 3)
+    assert "2 spans are damaged" in partial.error_message
     assert ids(engine) == {f"{2:032x}:{3:016x}"}
     told = door.post(PATH, content=as_json(sent), headers=JSON).json()["partialSuccess"]
-    assert told["rejectedSpans"] == "2"
+    assert told["rejectedSpans"] == "3"
 
 
 @pytest.mark.parametrize(
@@ -123,12 +126,42 @@ def test_a_request_of_millions_of_empty_spans_is_refused(door: TestClient) -> No
     assert status(door.post(PATH, content=data, headers=PROTOBUF), 413).code == 8
 
 
+@pytest.mark.parametrize(
+    ("headers", "data"),
+    [(PROTOBUF, b"\x0a\x00" * 2000), (JSON, b'{"resourceSpans": [' + b"{}," * 2000 + b"{}]}")],
+    ids=["protobuf", "json"],
+)
+def test_a_request_of_millions_of_groups_without_a_span_is_refused(
+    door: TestClient, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], data: bytes
+) -> None:
+    monkeypatch.setattr(wire, "PARTS", 1999)
+    monkeypatch.setattr(wire, "GROUPS", 1999)
+    assert status(door.post(PATH, content=data, headers=headers), 413).code == 8
+
+
 def _length(data: bytes) -> bytes:
     """The bytes with their number before them, as the wire format has it."""
     left, found = len(data), b""
     while left > 127:
         found, left = found + bytes([left & 127 | 128]), left >> 7
     return found + bytes([left]) + data
+
+
+def test_a_sender_that_goes_in_the_middle_is_no_failure_of_ours(
+    door: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    messages = iter([{"type": "http.request", "body": b"x", "more_body": True}, {"type": "http.disconnect"}])
+    headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/x-protobuf")]
+    asked = {"type": "http", "method": "POST", "path": PATH, "query_string": b"", "headers": headers, "client": None}
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(_message: Any) -> None:
+        pass
+
+    asyncio.run(door.app(asked, receive, send))
+    assert [record.levelname for record in caplog.records] == []
 
 
 def test_a_request_that_is_no_otlp_is_answered_as_any_other(door: TestClient) -> None:
