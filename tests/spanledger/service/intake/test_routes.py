@@ -160,7 +160,10 @@ def test_a_sender_that_goes_in_the_middle_is_no_failure_of_ours(
     async def send(_message: Any) -> None:
         pass
 
-    asyncio.run(door.app(asked, receive, send))
+    async def ask() -> None:
+        await door.app(asked, receive, send)
+
+    asyncio.run(ask())
     assert [record.levelname for record in caplog.records] == []
 
 
