@@ -67,6 +67,15 @@ class Desk:
     def _work(self) -> None:
         while True:
             self._together(self._next())
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Once the senders have their answers, and until there are more."""
+        try:
+            while self._parts is not None and self._parts[1].tidy() and self._waiting.empty():
+                pass
+        except Exception as error:  # noqa: BLE001  it will be due again
+            failed("intake", error)
 
     def _next(self) -> list[_Job]:
         """The requests that are written together: one at least, and those that wait behind it."""
