@@ -21,14 +21,13 @@ from spanledger.budget import opening as budgets
 from spanledger.errors import ConfigError, failed
 from spanledger.ledger.entry import Line
 from spanledger.ledger.migrate import ready
-from spanledger.ledger.retention import Keep, prune
+from spanledger.ledger.retention import Keep
+from spanledger.ledger.upkeep import Upkeep
 from spanledger.ledger.writes import write
 
 _FORMS = "sqlite:///absolute/path.sqlite or postgresql://user:password@host/database"
 #: Seconds that a writer waits for others.
 _PATIENCE = 5
-#: Seconds between two looks for what is too old to be kept.
-_TIDY = 6 * 3600
 #: What is kept where nobody said anything.
 FOR_LONG = Keep()
 #: What a database says to a row that it cannot take, however often it is asked.
@@ -131,13 +130,12 @@ def reading(made: Engine) -> Iterator[Connection]:
 class Sink:
     """Takes entries and events into the database of an engine, with the tables made first where that is ours to do.
 
-    From time to time it forgets what is older than `keep` says.
+    What is older than `keep` says is forgotten by whoever calls `tidy`.
     """
 
     def __init__(self, engine: Engine, keep: Keep = FOR_LONG) -> None:
-        self._keep = keep
-        self._tidied = 0.0
         self._engine = engine
+        self._upkeep = Upkeep(engine, keep)
         with suppress_instrumentation():
             ready(self._engine)
 
@@ -145,9 +143,11 @@ class Sink:
         """Take them all but those that the database never takes; these are counted and logged once."""
         with suppress_instrumentation():
             self._take(lines)
-            if time.monotonic() - self._tidied > _TIDY:
-                self._tidied = time.monotonic()
-                prune(self._engine, self._keep, time.time())
+
+    def tidy(self) -> bool:
+        """Forget some of what is too old, if that is due; whether there may be more. Raises what the database does."""
+        with suppress_instrumentation():
+            return self._upkeep.step()
 
     def _take(self, lines: Sequence[Line]) -> None:
         try:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import JSON, Column, Connection, String, Table, and_, cast, func, literal, select
+from sqlalchemy import JSON, Column, Connection, String, Subquery, Table, and_, cast, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 #: Completes an insert: `on_conflict_do_nothing` and the like.
@@ -49,16 +49,20 @@ def found(
     """A column of the rows that have these keys."""
     if not wanted:
         return {}
-    if connection.dialect.name == "postgresql":
-        columns = zip(key, zip(*wanted, strict=True), strict=True)
-        keys = select(*(_unnested(table.c[of], list(values)).label(of) for of, values in columns)).subquery()
-    else:
-        each = func.json_each(json.dumps(wanted)).table_valued("value")
-        keys = select(*(func.json_extract(each.c.value, f"$[{n}]").label(of) for n, of in enumerate(key))).subquery()
+    keys = asked(connection, table, key, wanted)
     rows = select(*(keys.c[of] for of in key), table.c[name]).join(
         table, and_(*(table.c[of] == keys.c[of] for of in key))
     )
     return {tuple(row[:-1]): row[-1] for row in connection.execute(rows)}
+
+
+def asked(connection: Connection, table: Table, key: Sequence[str], wanted: Sequence[Values]) -> Subquery:
+    """These values of columns, as something to select from."""
+    if connection.dialect.name == "postgresql":
+        columns = zip(key, zip(*wanted, strict=True), strict=True)
+        return select(*(_unnested(table.c[of], list(values)).label(of) for of, values in columns)).subquery()
+    each = func.json_each(json.dumps(wanted)).table_valued("value")
+    return select(*(func.json_extract(each.c.value, f"$[{n}]").label(of) for n, of in enumerate(key))).subquery()
 
 
 def _from_arrays(table: Table, names: Sequence[str], rows: Sequence[Values], finish: Finish) -> Any:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-from array import array
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import lru_cache
 
 from spanledger.ledger.schema import SUMS
 
@@ -34,19 +34,25 @@ def unpacked(sums: int) -> tuple[int, ...]:
 def merged(there: bytes, new: Mapping[int, int]) -> bytes:
     """Bins with others added, or taken away where their count is negative.
 
-    First the bins, then their counts, in 16 bits each; of a higher count there are several.
+    First the bins, then their counts, in 16 bits each, the low byte first whatever the machine: a file may move to
+    another. Of a higher count there are several.
     """
     bins: Bins = defaultdict(int, new)
     unpack_bins(there, bins)
     if min(bins.values()) <= 0 or max(bins.values()) > _MOST:
         parts = [(bin_, min(rest, _MOST)) for bin_, count in bins.items() for rest in range(count, 0, -_MOST)]
-        return array("H", [*(bin_ for bin_, _ in parts), *(count for _, count in parts)]).tobytes()
-    return array("H", [*bins, *bins.values()]).tobytes()
+        return _shorts(2 * len(parts)).pack(*(bin_ for bin_, _ in parts), *(count for _, count in parts))
+    return _shorts(2 * len(bins)).pack(*bins, *bins.values())
 
 
 def unpack_bins(packed_bins: bytes, into: Bins) -> None:
     """Add bins to others."""
-    flat = array("H", packed_bins)
-    half = len(flat) // 2
+    half = len(packed_bins) // 4
+    flat = _shorts(2 * half).unpack(packed_bins)
     for bin_, count in zip(flat[:half], flat[half:], strict=True):
         into[bin_] += count
+
+
+@lru_cache(maxsize=1024)
+def _shorts(count: int) -> struct.Struct:
+    return struct.Struct(f"<{count}H")

@@ -29,6 +29,9 @@ class Sink(Protocol):
     def __call__(self, lines: Sequence[Line]) -> object:
         """Take them all, each id once, or raise."""
 
+    def tidy(self) -> bool:
+        """Do a little of what the database needs from time to time, or raise; whether there may be more to do."""
+
 
 class Keeper(Protocol):
     """Keeps the rows of a process; `maker` says which service they are of."""
@@ -57,11 +60,11 @@ class Recorder:
 
     def _begin(self) -> None:
         self._sink: Sink | None = None
-        self._draining = threading.Lock()
+        self._draining, self._tidying = threading.Lock(), threading.Lock()
+        self._held: list[threading.Lock] = []
         self._due = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = False
-        self._still = False
 
     def record(self, entry: Line) -> None:
         """Take an entry or event. When this returns it survives the process."""
@@ -92,7 +95,11 @@ class Recorder:
             self._due.wait()
             time.sleep(GATHER)
             self._due.clear()
-            if not self._closed and not self._tried(self.drain_now):
+            if self._closed:
+                return
+            if self._tried(self.drain_now):
+                self._tried(self.tidy_now)
+            else:
                 self._due.set()
                 time.sleep(AGAIN)
 
@@ -111,6 +118,16 @@ class Recorder:
             while piece := self._outbox.piece():
                 self._take(piece)
                 self._outbox.drained(len(piece))
+
+    def tidy_now(self) -> None:
+        """Tidy the database until there is no more to do, or something else; raises what it raises.
+
+        Nobody who drains, or ends the process, waits for it.
+        """
+        more = True
+        while more and not self._closed:
+            with self._tidying:
+                more = self._sink is not None and self._sink.tidy() and not self._due.is_set()
 
     def recover_now(self) -> None:
         """Bring what dead processes left to the database; raises what it raises."""
@@ -158,12 +175,14 @@ class Recorder:
 
     def before_fork(self) -> None:
         """No connection may be open while the process forks."""
-        self._still = self._draining.acquire(timeout=GRACE)
+        until = time.monotonic() + GRACE
+        locks = (self._draining, self._tidying)
+        self._held = [lock for lock in locks if lock.acquire(timeout=max(0.0, until - time.monotonic()))]
 
     def in_parent(self) -> None:
         """Go on."""
-        if self._still:
-            self._draining.release()
+        for lock in self._held:
+            lock.release()
 
     def in_child(self) -> None:
         """Begin anew, with an outbox of its own."""

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from itertools import product
 
-from sqlalchemy import ColumnElement, Engine, Table, delete, func, select
+from sqlalchemy import Column, Connection, Delete, Engine, Table, delete, func, select
 
 from spanledger.ledger.cuts import COARSE, DAY, FINEST, GRAINS, MINUTE
+from spanledger.ledger.dialect import asked
 from spanledger.ledger.results import NANO
 from spanledger.ledger.schema import cache_events, calls, latencies, rollups, runs, scores
 
-#: Rows that are forgotten at a time.
+#: Rows that are forgotten at a time: a transaction with so many is over.
 BATCH = 5000
+#: Tables of rows, each with the column that finds the oldest, and the one that says how old a row is.
+_ROWS: tuple[tuple[Table, Column[int], Column[int]], ...] = (
+    (calls, calls.c.started, calls.c.started),
+    (runs, runs.c.started, runs.c.ended),
+    (cache_events, cache_events.c.at, cache_events.c.at),
+    (scores, scores.c.at, scores.c.at),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,47 +43,63 @@ class Keep:
 
 
 def prune(engine: Engine, keep: Keep, now: float) -> int:
-    """Forget what is too old at `now`, seconds since the epoch; how many rows that were.
+    """Forget what is too old at `now`, seconds since the epoch; how many rows that were."""
+    return sum(pruning(engine, keep, now))
+
+
+def pruning(engine: Engine, keep: Keep, now: float) -> Iterator[int]:
+    """The same a transaction at a time: yields how many rows it forgot. No connection is open in between.
 
     So much at a time that writers, who wait for each other, hardly notice.
     """
-    times: tuple[tuple[Table, ColumnElement[int], int | None], ...] = (
-        (calls, calls.c.started, keep.calls),
-        (runs, runs.c.ended, keep.runs),
-        (cache_events, cache_events.c.at, keep.cache_events),
-        (scores, scores.c.at, keep.scores),
-    )
+    gone = 1
+    while gone:
+        gone = 0
+        due = _due(engine, keep, now)
+        while due:
+            some = _forgotten(engine, due)
+            gone += some
+            yield some
+
+
+def _due(engine: Engine, keep: Keep, now: float) -> deque[Delete]:
+    """What forgets the oldest rows and days that are too old; it may find that it is none of them."""
+    with engine.connect().execution_options(reads=True) as connection:
+        return deque([*_old_rows(connection, keep, now), *_old_sums(connection, keep, now)])
+
+
+def _forgotten(engine: Engine, due: deque[Delete]) -> int:
+    """Do what is due, the first first, until it comes to a batch of rows."""
     gone = 0
-    for table, at, days in times:
-        if days is not None:
-            gone += _rows(engine, table, at < int(now - days * DAY) * NANO)
-    for grain, days in zip(GRAINS, (keep.minutes, keep.hours, keep.days), strict=True):
-        for table, cut in product((rollups, latencies), (FINEST,) if grain == MINUTE else (*COARSE, FINEST)):
-            if days is not None:
-                gone += _sums(engine, table, (grain, cut), int(now - days * DAY) // DAY * DAY)
+    with engine.begin() as connection:
+        while due and gone < BATCH:
+            gone += connection.execute(due.popleft()).rowcount
     return gone
 
 
-def _rows(engine: Engine, table: Table, old: ColumnElement[bool]) -> int:
-    some = delete(table).where(table.c.id.in_(select(table.c.id).where(old).limit(BATCH)))
-    gone = 0
-    while True:
-        with engine.begin() as connection:
-            count = connection.execute(some).rowcount
-        gone += count
-        if count < BATCH:
-            return gone
+def _old_rows(connection: Connection, keep: Keep, now: float) -> Iterator[Delete]:
+    """A batch of each table that has rows too old."""
+    first = connection.execute(select(*(select(func.min(at)).scalar_subquery() for _, at, _ in _ROWS))).one()
+    for (table, at, age), oldest, days in zip(_ROWS, first, _days_of_rows(keep), strict=True):
+        before = None if days is None else int(now - days * DAY) * NANO
+        if before is not None and oldest is not None and oldest < before:
+            some = select(table.c.id).where(at < before, age < before).limit(BATCH)
+            yield delete(table).where(table.c.id.in_(some))
 
 
-def _sums(engine: Engine, table: Table, of: tuple[int, int], before: int) -> int:
-    """Day by day, the first first."""
-    row, gone = table.c, 0
-    same = (row.grain == of[0], row.cut == of[1], row.at < before)
-    while True:
-        with engine.connect().execution_options(reads=True) as connection:
-            first = connection.scalar(select(func.min(row.at)).where(*same))
-        if first is None:
-            return gone
-        with engine.begin() as connection:
-            day = row.at < first // DAY * DAY + DAY
-            gone += connection.execute(delete(table).where(*same, day)).rowcount
+def _days_of_rows(keep: Keep) -> tuple[int | None, ...]:
+    return keep.calls, keep.runs, keep.cache_events, keep.scores
+
+
+def _old_sums(connection: Connection, keep: Keep, now: float) -> Iterator[Delete]:
+    """The first day of each cut that has days too old, in the order in which writers lock."""
+    kept = zip(GRAINS, (keep.minutes, keep.hours, keep.days), strict=True)
+    before = {grain: int(now - days * DAY) // DAY * DAY for grain, days in kept if days is not None}
+    places = [(grain, cut) for grain in before for cut in sorted((FINEST,) if grain == MINUTE else (*COARSE, FINEST))]
+    for table in (rollups, latencies) if places else ():
+        of, row = asked(connection, table, ("grain", "cut"), places), table.c
+        oldest = select(func.min(row.at)).where(row.grain == of.c.grain, row.cut == of.c.cut).scalar_subquery()
+        for grain, cut, first in connection.execute(select(of.c.grain, of.c.cut, oldest)):
+            if first is not None and first < before[grain]:
+                day = row.at < first // DAY * DAY + DAY
+                yield delete(table).where(row.grain == grain, row.cut == cut, day)

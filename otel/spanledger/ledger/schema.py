@@ -241,3 +241,11 @@ latencies = Table(
     Column("bins", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
+
+#: What is done from time to time by one of all processes, and when it is due again. The rows come with the table.
+upkeep = Table(
+    "upkeep",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("due", BigInteger, nullable=False),
+)

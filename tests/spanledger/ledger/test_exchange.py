@@ -22,6 +22,7 @@ from spanledger.pricing import PriceBook, open_book
 from spanledger.usage import Usage
 
 NANO = 1_000_000_000
+DAY_NANO = 86_400 * NANO
 TOLD = list(entries(11, 1200))
 ALL_TIME = Window.of(0, BEGIN // NANO + 400 * 86_400)
 
@@ -54,6 +55,28 @@ def test_what_is_too_old_is_forgotten_and_the_sums_by_day_stay(full: Engine) -> 
         assert set(connection.scalars(select(schema.rollups.c.grain))) == {86_400}
         day = Window.of(BEGIN // NANO // 86_400 * 86_400, ALL_TIME.until // 86_400 * 86_400)
         assert queries.totals(connection, day) == totals(TOLD)
+
+
+def test_all_that_is_too_old_is_forgotten_whatever_lies_between_and_it_is_told_how_much(engine: Engine) -> None:
+    days = (0, 1, 40, 41, 300)
+    told = [Entry(f"{day}", at, at, "chat", "openai", run=f"{day}") for day in days if (at := BEGIN + day * DAY_NANO)]
+    lasting = Entry("lasting", BEGIN, BEGIN, "chat", "openai", run="300")
+    write(engine, [*told, lasting])
+    before = rows(engine)
+    gone = prune(engine, Keep(100, 100, 100, 100, 100, 100, 100), BEGIN // NANO + 300 * 86_400)
+    assert gone == before - rows(engine)
+    with engine.connect() as connection:
+        assert set(connection.scalars(select(schema.calls.c.id))) == set(connection.scalars(select(schema.runs.c.id)))
+        assert connection.scalar(select(func.count()).select_from(schema.calls)) == 1
+        for sums in (schema.rollups, schema.latencies):
+            assert connection.scalar(select(func.min(sums.c.at))) == BEGIN // NANO // 86_400 * 86_400 + 300 * 86_400
+    assert prune(engine, Keep(100, 100, 100, 100, 100, 100, 100), BEGIN // NANO + 300 * 86_400) == 0
+
+
+def rows(engine: Engine) -> int:
+    tables = (schema.calls, schema.runs, schema.rollups, schema.latencies)
+    with engine.connect() as connection:
+        return sum(connection.scalar(select(func.count()).select_from(table)) or 0 for table in tables)
 
 
 def priced(number: int) -> Entry:

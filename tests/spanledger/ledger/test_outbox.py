@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,20 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def file(tmp_path: Path) -> str:
     return f"sqlite://{tmp_path}/calls.sqlite"
+
+
+class Taking:
+    """A sink that keeps what it takes, and fails while it is `down`."""
+
+    def __init__(self, tidy: Callable[[], bool] = lambda: False) -> None:
+        self.taken: list[Line] = []
+        self.down = False
+        self.tidy = tidy
+
+    def __call__(self, lines: Sequence[Line]) -> None:
+        if self.down:
+            raise ConnectionError
+        self.taken += lines
 
 
 def writer(url: str, out: Path) -> subprocess.Popen[bytes]:
@@ -50,6 +64,38 @@ def test_an_orderly_end_leaves_nothing_behind(file: str) -> None:
     ledger.close()
     assert ids(file) == {"1"}
     assert waiting(opening.outbox_of(file)) == []
+
+
+def test_an_end_does_not_wait_for_the_ledger_to_be_tidied(tmp_path: Path) -> None:
+    tidying, on = threading.Event(), threading.Event()
+
+    def tidy() -> bool:
+        tidying.set()
+        return on.wait(30)
+
+    taking = Taking(tidy)
+    ledger = Recorder(tmp_path, lambda: taking)
+    ledger.record(entry("1"))
+    assert tidying.wait(30)
+    ledger.record(entry("2"))
+    ledger.close()
+    assert [one.id for one in taking.taken] == ["1", "2"]
+    assert waiting(tmp_path) == []
+    on.set()
+
+
+def test_the_ledger_is_tidied_by_steps_until_there_is_no_more_to_do(tmp_path: Path) -> None:
+    more, done = [True, True, False], threading.Event()
+
+    def tidy() -> bool:
+        if len(more) == 1:
+            done.set()
+        return more.pop(0)
+
+    ledger = Recorder(tmp_path, lambda: Taking(tidy))
+    ledger.record(entry("1"))
+    assert done.wait(30)
+    ledger.close()
 
 
 def test_what_was_taken_after_the_end_is_brought_by_the_next_process(file: str) -> None:
@@ -114,7 +160,7 @@ def test_threads_write_whole_lines(tmp_path: Path) -> None:
 def test_what_no_outbox_can_take_is_counted_and_the_app_goes_on(
     tmp_path: Path, failures: Counter[tuple[str, str]]
 ) -> None:
-    ledger = Recorder(tmp_path / "outbox", lambda: lambda entries: None)
+    ledger = Recorder(tmp_path / "outbox", Taking)
     (tmp_path / "outbox").write_text("a file where the folder should be")
     ledger.record(entry("1"))
     ledger.record(entry("2"))
@@ -132,22 +178,16 @@ def test_a_full_outbox_keeps_what_it_has(tmp_path: Path) -> None:
 
 
 def test_a_database_that_is_down_is_tried_again(tmp_path: Path, failures: Counter[tuple[str, str]]) -> None:
-    taken: list[Line] = []
-    down = [True]
-
-    def sink(lines: Sequence[Line]) -> None:
-        if down[0]:
-            raise ConnectionError
-        taken.extend(lines)
-
-    ledger = Recorder(tmp_path, lambda: sink)
+    taking = Taking()
+    taking.down = True
+    ledger = Recorder(tmp_path, lambda: taking)
     ledger.record(entry("1"))
     with pytest.raises(ConnectionError):
         ledger.drain_now()
-    down[0] = False
+    taking.down = False
     ledger.record(entry("2"))
     ledger.drain_now()
-    assert [one.id for one in taken] == ["1", "2"]
+    assert [one.id for one in taking.taken] == ["1", "2"]
     ledger.close()
 
 

@@ -66,7 +66,16 @@ class Desk:
 
     def _work(self) -> None:
         while True:
-            self._together(self._next())
+            if (sink := self._together(self._next())) is not None:
+                self._tidy(sink)
+
+    def _tidy(self, sink: Sink) -> None:
+        """Once the senders have their answers, and until more of them wait."""
+        try:
+            while sink.tidy() and self._waiting.empty():
+                pass
+        except Exception as error:  # noqa: BLE001  it will be due again
+            failed("intake", error)
 
     def _next(self) -> list[_Job]:
         """The requests that are written together: one at least, and those that wait behind it."""
@@ -80,7 +89,8 @@ class Desk:
             size += len(jobs[-1].body)
         return [job for job in jobs if job.done.set_running_or_notify_cancel()]
 
-    def _together(self, jobs: list[_Job]) -> None:
+    def _together(self, jobs: list[_Job]) -> Sink | None:
+        """Answer them all; the sink, where the database took what they tell."""
         done: list[tuple[_Job, Translation]] = []
         try:
             translate, sink = self._parts = self._parts or self._make()
@@ -92,9 +102,10 @@ class Desk:
             failed("intake", error)
             away = isinstance(error, (SQLAlchemyError, ConfigError))
             _refuse(jobs, _AWAY if away else _OURS, 5 if away else 30)
-            return
+            return None
         for job, translation in done:
             job.done.set_result(translation)
+        return sink
 
 
 def _refuse(jobs: Iterable[_Job], why: str, wait: int) -> None:

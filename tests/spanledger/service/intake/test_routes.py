@@ -21,6 +21,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from sqlalchemy import Engine, func, select, text
 from tests.support.sending import CHAT, GZIP, JSON, PROTOBUF, as_json, body, packed, request, span
 from tests.support.serving import problem, tokens
+from tests.support.waiting import until
 
 from spanledger.budget.memory import MemoryStore
 from spanledger.config import Settings
@@ -255,3 +256,15 @@ def _wrong(said: Any, dice: random.Random) -> Any:
     if isinstance(said, dict):
         return {key: _wrong(value, dice) for key, value in said.items()}
     return [_wrong(one, dice) for one in said] if isinstance(said, list) else said
+
+
+def test_what_is_too_old_is_forgotten_after_an_answer(door: TestClient, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(schema.scores.insert().values(id="old", at=0, name="good", value=1.0))
+
+    def forgotten() -> bool:
+        with engine.connect() as connection:
+            return connection.scalar(select(func.count()).select_from(schema.scores)) == 0
+
+    assert door.post(PATH, content=body(span(CHAT)), headers=PROTOBUF).status_code == 200
+    assert until(forgotten)

@@ -1,4 +1,4 @@
-"""The first tables: calls and what they were charged, runs, cache events, scores, rollups."""
+"""The first tables: calls and what they were charged, runs, cache events, scores, rollups, and their upkeep."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,6 +19,7 @@ def upgrade() -> None:
     _dimensions()
     _rollups()
     _latencies()
+    _upkeep()
 
 
 def _calls() -> None:
@@ -221,3 +222,13 @@ def _latencies() -> None:
         sa.PrimaryKeyConstraint("grain", "cut", "at", "dimension"),
         sqlite_with_rowid=False,
     )
+
+
+def _upkeep() -> None:
+    table = op.create_table(
+        "upkeep",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("due", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.bulk_insert(table, [{"name": "prune", "due": 0}])
