@@ -5,8 +5,10 @@ What is refused is read to its end all the same, so that its sender hears why.
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Any
 
 MIB = 1024**2
@@ -22,6 +24,9 @@ _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15, "zlib": 15}
 _WRAPPING = 64 * 1024
 IDENTITY = ("", "identity")
 ENCODINGS = frozenset({*IDENTITY, *_WINDOWS})
+
+#: Seconds that a body may take to come, and that the rest of one is waited for that was refused.
+SLOWEST, SOON = 30.0, 2.0
 
 
 class Refused(Exception):  # noqa: N818  an answer, not a failure
@@ -51,33 +56,41 @@ class Room:
         self._left += count
 
 
-async def read(chunks: AsyncIterator[bytes], encoding: str, largest: int, room: Room) -> bytearray:
+async def read(
+    chunks: AsyncIterator[bytes], encoding: str, largest: int, room: Room, slowest: float = SLOWEST
+) -> bytearray:
     """A body, unpacked. What it takes of the room is the caller's to give back: its length.
 
     Raises:
-        Refused: 413 where it is too large, 400 where it cannot be unpacked, 429 where there is no room.
+        Refused: 413 where it is too large, 400 where it cannot be unpacked, 429 where there is no room, 503 where it
+            has not come within `slowest` seconds.
     """
     body = bytearray()
     unpack = _Unpacking(encoding, largest)
     try:
-        async for chunk in chunks:
-            for piece in unpack(chunk):
-                room.take(len(piece))
-                body += piece
+        async with asyncio.timeout(slowest):
+            async for chunk in chunks:
+                for piece in unpack(chunk):
+                    room.take(len(piece))
+                    body += piece
         unpack.end()
-    except BaseException:  # also where the sender has gone
+    except BaseException as error:  # also where the sender has gone
         room.give(len(body))
+        if isinstance(error, TimeoutError):
+            raise Refused(503, f"The body did not come within {slowest:.0f} s; send it again.", wait=1) from None
         raise
     return body
 
 
 async def drain(chunks: AsyncIterator[bytes]) -> None:
-    """Read and forget the rest of a body."""
+    """Read and forget the rest of a body, as much as comes soon."""
     seen = 0
-    async for chunk in chunks:
-        seen += len(chunk)
-        if seen > PATIENCE:
-            return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SOON):
+            async for chunk in chunks:
+                seen += len(chunk)
+                if seen > PATIENCE:
+                    return
 
 
 class _Unpacking:

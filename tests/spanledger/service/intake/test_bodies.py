@@ -88,3 +88,15 @@ def test_all_bodies_together_have_bounded_room() -> None:
         asyncio.run(read(chunked(b"x" * 100, 5), "", MIB, room))
     assert (refused.value.status, refused.value.wait) == (429, 1)
     room.take(10)  # what was read of it has given its room back
+
+
+def test_a_body_that_trickles_in_gives_its_room_back() -> None:
+    async def trickle() -> AsyncIterator[bytes]:
+        yield b"x" * 100
+        await asyncio.Event().wait()
+
+    room = Room(100)
+    with pytest.raises(Refused) as refused:
+        asyncio.run(read(trickle(), "", MIB, room, slowest=0.01))
+    assert (refused.value.status, refused.value.wait) == (503, 1)
+    room.take(100)
