@@ -28,6 +28,9 @@ from spanledger.ledger.writes import write
 _FORMS = "sqlite:///absolute/path.sqlite or postgresql://user:password@host/database"
 #: Seconds that a writer waits for others.
 _PATIENCE = 5
+#: How long a server may take to be reached (seconds) and to acknowledge what it was sent (milliseconds): one that has
+#: gone without a word keeps nobody for longer. The URL may say otherwise.
+_REACH = {"connect_timeout": str(_PATIENCE), "tcp_user_timeout": "15000"}
 #: What is kept where nobody said anything.
 FOR_LONG = Keep()
 #: What a database says to a row that it cannot take, however often it is asked.
@@ -48,7 +51,8 @@ def parsed(url: str) -> URL:
         raise ConfigError(f"SPANLEDGER_DATABASE_URL: this is no URL of a database; give {_FORMS}") from None
     backend = found.get_backend_name()
     if backend in ("postgres", "postgresql"):
-        return found.set(drivername="postgresql+psycopg")
+        reach = {name: value for name, value in _REACH.items() if name not in found.query}
+        return found.set(drivername="postgresql+psycopg").update_query_dict(reach)
     raise ConfigError(f"SPANLEDGER_DATABASE_URL: {backend!r} is no database that the ledger knows; give {_FORMS}")
 
 
