@@ -8,9 +8,10 @@ from typing import Any
 from opentelemetry.trace import Span
 
 from spanledger.bound import Bound
-from spanledger.budget.model import NANO, in_unit
+from spanledger.budget.model import in_unit
 from spanledger.errors import Refusal, Refused
 from spanledger.guard import BudgetPause, Cut, Decision, Deferred, Ended, Ticket, Warned
+from spanledger.money import NANO
 from spanledger.pricing import Price
 from spanledger.semconv import names
 from spanledger.usage import Usage

@@ -14,6 +14,7 @@ from opentelemetry import context, trace
 from opentelemetry.context import Context
 
 from spanledger.ledger import CacheEvent, Keeper
+from spanledger.money import NANO
 from spanledger.scope import Scope
 from spanledger.semconv import names
 
@@ -97,7 +98,7 @@ def _attributes(event: CacheEvent) -> dict[str, Any]:
         names.SPANLEDGER_CACHE_RESULT: result_of(event),
     }
     if event.saved is not None:
-        found[names.SPANLEDGER_CACHE_SAVED] = event.saved / 1e9
+        found[names.SPANLEDGER_CACHE_SAVED] = event.saved / NANO
     return found | {key: said for key, name in _SAID.items() if (said := getattr(event, name)) is not None}
 
 

@@ -27,10 +27,11 @@ from spanledger.guard import Ended, Guard
 from spanledger.ledger import CacheEvent, Keeper
 from spanledger.lineage import Facts, Lineage
 from spanledger.messages import NOTHING, Answer, Request
+from spanledger.money import NANO
 from spanledger.payers import Payers
 from spanledger.pending import Remembered
 from spanledger.pricing import Price, PriceBook
-from spanledger.pricing.attributes import NANO, price_attributes
+from spanledger.pricing.attributes import price_attributes
 from spanledger.reckoning import believable, error_attributes, first_line, price_of, start_attributes
 from spanledger.semconv import names
 

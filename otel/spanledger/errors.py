@@ -14,10 +14,11 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache
 from types import TracebackType
 from typing import ClassVar, Literal
+
+from spanledger import money
 
 log = logging.getLogger("spanledger")
 
@@ -74,11 +75,11 @@ class Refusal:
         amounts = {"limit": self.limit, "spent": self.committed, "held": self.held, "needed": self.needed}
         facts: dict[str, object] = {"budget": self.budget, "kind": self.kind, "unit": self.unit}
         for name, value in amounts.items():
-            facts[name] = f"{Decimal(value).scaleb(-9):.9f}" if value is not None and self.unit == "USD" else value
+            facts[name] = money.nine_places(value) if value is not None and self.unit == "USD" else value
         return facts
 
     def _shown(self, value: int) -> str:
-        return f"${value / 1e9:.6f}" if self.unit == "USD" else f"{value} {self.unit}"
+        return f"${value / money.NANO:.6f}" if self.unit == "USD" else f"{value} {self.unit}"
 
 
 class BudgetExceeded(SpanledgerError):  # noqa: N818  the name that the contract promises

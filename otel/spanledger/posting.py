@@ -14,11 +14,11 @@ from spanledger.ledger import Charge, Entry
 from spanledger.ledger.entry import PriceStatus, Status
 from spanledger.lineage import Facts
 from spanledger.messages import Answer, Request
+from spanledger.money import NANO
 from spanledger.pricing import Price
 from spanledger.semconv import names
 from spanledger.usage import Usage
 
-NANO = 1_000_000_000
 #: HTTP statuses that say that somebody gave up waiting.
 _GIVEN_UP = frozenset({"408", "499", "504"})
 

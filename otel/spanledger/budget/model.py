@@ -9,6 +9,7 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import Literal
 
 from spanledger.budget.window import Window
+from spanledger.money import NANO, nine_places
 from spanledger.scope import UNATTRIBUTED, Scope
 
 Unit = Literal["USD", "tokens", "calls"]
@@ -18,7 +19,6 @@ Uncapped = Literal["inject", "refuse", "model_max"]
 #: Dimensions that a budget can be kept for each value of. Also `baggage.<key>`, any entry of the W3C baggage.
 DIMENSIONS = ("service", "tenant", "user", "session", "run", "stage", "model", "key", "agent")
 BAGGAGE = "baggage."
-NANO = 1_000_000_000
 
 
 #: Characters of a value that are kept; users may be named by whole tokens.
@@ -129,4 +129,4 @@ def in_unit(unit: str, value: int) -> Decimal:
 
 def shown(unit: Unit, value: int) -> str:
     """An amount as listings show it: money as a decimal string in USD with nine places."""
-    return f"{Decimal(value).scaleb(-9):.9f}" if unit == "USD" else str(value)
+    return nine_places(value) if unit == "USD" else str(value)

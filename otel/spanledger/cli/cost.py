@@ -6,8 +6,9 @@ import argparse
 import json
 from typing import Any
 
-from spanledger.cli.quote import Quote, add_choice, nine_places, per_million, quote, the_book, usd
+from spanledger.cli.quote import Quote, add_choice, per_million, quote, the_book, usd
 from spanledger.errors import ConfigError
+from spanledger.money import nine_places
 from spanledger.pricing.bill import Bill, Line, itemised
 from spanledger.pricing.rates import TOKEN_KINDS
 from spanledger.usage import Units, Usage

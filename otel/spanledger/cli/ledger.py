@@ -15,11 +15,11 @@ from spanledger import config
 from spanledger.errors import ConfigError
 from spanledger.ledger import opening
 from spanledger.ledger.outbox import stranded
+from spanledger.money import NANO
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-NANO = 1_000_000_000
 _FORMATS = ("jsonl", "csv", "parquet")
 #: Entries that are brought in at a time.
 _BATCH = 2000

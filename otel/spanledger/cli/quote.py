@@ -129,11 +129,6 @@ def usd(pico: int) -> str:
     return plain(Decimal(pico) / 10**12)
 
 
-def nine_places(nano: int) -> str:
-    """Nano-USD as USD with nine places."""
-    return f"{Decimal(nano) / 10**9:.9f}"
-
-
 def plain(amount: Decimal) -> str:
     """A number without an exponent and without zeros at the end."""
     return f"{amount.normalize():f}"

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from spanledger.cli.ledger import engine, moment, told
 from spanledger.cli.table import table as laid_out
 from spanledger.errors import ConfigError
+from spanledger.money import NANO
 
 if TYPE_CHECKING:
     from spanledger.report import Period, Report, Table
 
-NANO = 1_000_000_000
 _DAY = 86_400
 _KINDS = ("cost", "quality", "tenants", "models", "all")
 _SUFFIXES = {"table": "txt", "md": "md", "html": "html", "csv": "csv", "json": "json"}

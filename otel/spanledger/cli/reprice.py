@@ -8,8 +8,8 @@ from typing import Any
 
 from spanledger import config
 from spanledger.cli.ledger import engine, moment, told
-from spanledger.cli.quote import nine_places
 from spanledger.cli.table import table
+from spanledger.money import nine_places
 from spanledger.pricing import open_book
 from spanledger.pricing.opening import contract_book
 

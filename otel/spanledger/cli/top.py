@@ -20,6 +20,7 @@ from spanledger.budget.model import Unit, shown
 from spanledger.cli.ledger import engine, told
 from spanledger.cli.surface import drawn, surface
 from spanledger.live.shown import Line, Shown
+from spanledger.money import NANO
 
 if TYPE_CHECKING:
     from spanledger.ledger.results import Totals
@@ -144,7 +145,7 @@ def as_json(found: Now) -> dict[str, Any]:
             {
                 "run": run.id,
                 "tenant": run.tenant,
-                "seconds": round(max(0.0, found.at - run.started / 1e9), 3),
+                "seconds": round(max(0.0, found.at - run.started / NANO), 3),
                 "calls": run.calls,
                 "tokens": run.input + run.output,
                 **_money("cost", run.cost),
@@ -157,7 +158,7 @@ def as_json(found: Now) -> dict[str, Any]:
 
 
 def _money(name: str, nano: int) -> dict[str, Any]:
-    return {f"{name}_usd": round(nano / 1e9, 9), f"{name}_nano_usd": nano}
+    return {f"{name}_usd": round(nano / NANO, 9), f"{name}_nano_usd": nano}
 
 
 def _sums(sums: Totals) -> dict[str, Any]:

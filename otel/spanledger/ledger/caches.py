@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from spanledger.ledger.filters import ALL, Filter, Window
 from spanledger.ledger.results import Hits
-from spanledger.ledger.rollup import NANO
 from spanledger.ledger.schema import cache_events, calls, runs, scores
+from spanledger.money import NANO
 
 #: What an event of a cache says of its call.
 KNOWN = ("operation", "stage", "tenant")

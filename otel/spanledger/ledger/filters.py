@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, and_, func
 from spanledger.ledger.cuts import DAY as _DAY
 from spanledger.ledger.cuts import HOUR as _HOUR
 from spanledger.ledger.cuts import MINUTE as _MINUTE
-from spanledger.ledger.results import NANO
 from spanledger.ledger.schema import calls, dimensions
+from spanledger.money import NANO
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,13 @@ from sqlalchemy import Connection, func, select
 from spanledger.budget.store import Counter, Gap
 from spanledger.errors import ConfigError
 from spanledger.ledger.schema import calls
+from spanledger.money import NANO
 
 #: Days that are compared: for so long Prometheus remembers here (deploy/prometheus). Counters begin at 0 with their
 #: process, so the last that each series said in that time is what it counted.
 DAYS = 30
 QUERY = f"sum by (job) (last_over_time(spanledger_cost_USD_total[{DAYS}d]))"
 WINDOW = f"last {DAYS} days"
-NANO = 1_000_000_000
 _PATIENCE = 10
 
 

@@ -14,9 +14,10 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, case
 from spanledger.ledger import cuts, rolled
 from spanledger.ledger.filters import ALL, Filter, Window, column_of, during
 from spanledger.ledger.packing import Bins, unpack_bins
-from spanledger.ledger.results import NAMES, NANO, Latencies, Operation, Percentiles, Projection, Totals
+from spanledger.ledger.results import NAMES, Latencies, Operation, Percentiles, Projection, Totals
 from spanledger.ledger.schema import DIMENSIONS, calls
 from spanledger.ledger.sketch import bin_of, quantiles
+from spanledger.money import NANO
 
 DAY, HOUR = cuts.DAY, cuts.HOUR
 #: Days before today that a projection looks at.

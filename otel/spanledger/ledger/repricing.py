@@ -15,8 +15,9 @@ from sqlalchemy import Connection, Engine, bindparam, select, update
 
 from spanledger.ledger.exchange import usage_of_row
 from spanledger.ledger.listing import after
-from spanledger.ledger.rollup import NANO, Change, model_of
+from spanledger.ledger.rollup import Change, model_of
 from spanledger.ledger.schema import calls
+from spanledger.money import NANO
 from spanledger.pricing import Price, PriceBook
 
 #: Rows that are looked at, and changed, at a time.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-NANO = 1_000_000_000
+from spanledger import money
+
+NANO = money.NANO
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,7 @@ from spanledger.ledger.dialect import found, put
 from spanledger.ledger.packing import Bins, merged, packed, unpacked
 from spanledger.ledger.schema import DIMENSIONS, SUMS, latencies, rollups
 from spanledger.ledger.sketch import bin_of
-
-NANO = 1_000_000_000
+from spanledger.money import NANO
 
 Row = Mapping[str, Any]
 #: Grain, cut, beginning and combination: the key of a sum.

@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 from spanledger.ledger.filters import ALL, Filter, Window
 from spanledger.ledger.listing import PAGE
 from spanledger.ledger.results import Call
-from spanledger.ledger.rollup import NANO
 from spanledger.ledger.schema import calls, runs
+from spanledger.money import NANO
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from spanledger.budget.listing import Row
 from spanledger.budget.model import Budget
 from spanledger.ledger import queries, runs
 from spanledger.ledger.filters import Window
-from spanledger.ledger.results import NANO, Totals
+from spanledger.ledger.results import Totals
 from spanledger.live.shown import Line, Shown, Table
 from spanledger.live.standing import Bar, bar_of
 from spanledger.live.words import cost, number, percent, plain, seconds, spent
+from spanledger.money import NANO
 
 #: Rows of a table.
 ROWS = 5

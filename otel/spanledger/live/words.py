@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from spanledger.budget.model import Unit
+from spanledger.money import usd
 
 #: Cells of a bar.
 WIDTH = 20
-_PLACES = 4
-
-
-def usd(nano: int) -> str:
-    """An amount: four places, and as many more as it takes to see two figures of a small one."""
-    amount = Decimal(nano).scaleb(-9)
-    places = _PLACES
-    if amount and abs(amount) < Decimal("0.001"):
-        places = min(9, 1 - amount.adjusted())
-    return f"${amount:,.{places}f}"
 
 
 def cost(nano: int, unpriced: int) -> str:

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from spanledger.errors import Refusal, failed
 from spanledger.ledger import Charge, Entry, Keeper, Line, Maker
+from spanledger.money import NANO
 from spanledger.pipeline.meters import AgentRun
-from spanledger.posting import NANO
 
 #: Bytes that the file may have: some million lines.
 FULL = 512 * 1024**2

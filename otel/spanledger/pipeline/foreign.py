@@ -16,10 +16,11 @@ from opentelemetry.sdk.trace import ReadableSpan
 from spanledger.guard import Ended
 from spanledger.ledger import Entry
 from spanledger.lineage import Booked, Facts
+from spanledger.money import NANO
 from spanledger.pipeline.covered import Claim
 from spanledger.posting import charges_of, ids_of, paid_by, price_status, status_of
 from spanledger.pricing import Price, PriceBook
-from spanledger.pricing.attributes import NANO, price_attributes, price_told, settled
+from spanledger.pricing.attributes import price_attributes, price_told, settled
 from spanledger.scope import Scope
 from spanledger.semconv import names
 

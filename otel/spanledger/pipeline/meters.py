@@ -22,6 +22,7 @@ from spanledger.caching import result_of
 from spanledger.errors import Contained, contained
 from spanledger.ledger import CacheEvent
 from spanledger.lineage import Facts
+from spanledger.money import NANO
 from spanledger.pipeline.tally import OTHER, Capped, Labels, Tally
 from spanledger.semconv import names
 
@@ -211,7 +212,7 @@ class Meters:
         plain = tuple(labels.items())
         self._calls.add((*plain, (names.ERROR_TYPE, facts.error)) if facts.error else plain)
         if facts.cost is not None:
-            self._cost.add(facts.cost / 1e9, labels, here)
+            self._cost.add(facts.cost / NANO, labels, here)
         if facts.unpriced:
             self._unpriced.add(plain)
         model = labels.get(names.GEN_AI_REQUEST_MODEL, OTHER)

@@ -9,12 +9,12 @@ from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 from spanledger.call import SCOPE_NAME
 from spanledger.errors import contained, failed
 from spanledger.lineage import Booked, Facts, Lineage, Node
+from spanledger.money import NANO
 from spanledger.pipeline.covered import library
 from spanledger.pipeline.meters import AgentRun, Meters
 from spanledger.pipeline.stage import Stage, copied, plain
 from spanledger.semconv import names
 
-_NANO = 1_000_000_000
 #: What a span says that is no call.
 _NOTHING = Facts("", "")
 
@@ -70,7 +70,7 @@ class Record(Stage):
         if agent := agent_of(span):
             self._meters.agent_ended(self._agent_run(agent, span, node))
         if node.cost:
-            return copied(span, {**plain(span.attributes), names.SPANLEDGER_COST_SUBTREE: node.cost / _NANO})
+            return copied(span, {**plain(span.attributes), names.SPANLEDGER_COST_SUBTREE: node.cost / NANO})
         return span
 
     def _count(self, span: ReadableSpan, context: SpanContext, node: Node, facts: Facts) -> None:
@@ -87,7 +87,7 @@ class Record(Stage):
         status = names.STATUS_COMPLETED
         if span.status.status_code is StatusCode.ERROR:
             status = names.STATUS_TIMEOUT if "timeout" in error.lower() else names.STATUS_FAILED
-        duration = ((span.end_time or 0) - (span.start_time or 0)) / _NANO
+        duration = ((span.end_time or 0) - (span.start_time or 0)) / NANO
         facts = node.facts if node.facts is not None else _NOTHING
         used = facts.usage or node
         cost, unpriced = node.cost + (facts.cost or 0), node.unpriced + facts.unpriced

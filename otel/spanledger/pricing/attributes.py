@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from spanledger.money import NANO
 from spanledger.pricing.book import Price
 from spanledger.semconv import names
 
-#: Nano-USD in a dollar.
-NANO = 10**9
 #: No call costs as much, in USD: such an amount is none.
 BEYOND_BELIEF = 1e6
 

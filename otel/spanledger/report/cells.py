@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
 
+from spanledger.money import NANO, nine_places, usd
 from spanledger.report.model import Cell, Meaning
 
 #: What people are shown where there is no value.
 NONE = "-"
-NANO = 1_000_000_000
 _MS = 1_000_000
 
 
@@ -21,15 +20,6 @@ def shown(value: Cell, meaning: Meaning) -> str:
     if isinstance(value, str):
         return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in value)
     return _SHOWN[meaning](value)
-
-
-def usd(nano: int) -> str:
-    """An amount in USD. From a dollar on cents; below, four digits that say something, never 0 for what is not 0."""
-    amount = Decimal(nano).scaleb(-9)
-    if nano == 0 or abs(nano) >= NANO:
-        return f"${amount:,.2f}"
-    places = min(9, 3 - amount.adjusted())
-    return f"${amount:.{places}f}"
 
 
 def exact(value: Cell, meaning: Meaning) -> Cell:
@@ -66,7 +56,7 @@ _SHOWN: dict[Meaning, Callable[[float], str]] = {
 _EXACT: dict[Meaning, Callable[[float], Cell]] = {
     "text": _as_it_is,
     "count": _as_it_is,
-    "usd": lambda nano: f"{Decimal(nano).scaleb(-9):.9f}",
+    "usd": lambda nano: nine_places(int(nano)),
     "share": _six_places,
     "change": _six_places,
     "ms": lambda nanoseconds: round(nanoseconds / _MS, 3),

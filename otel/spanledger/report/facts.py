@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, sel
 from spanledger.ledger import queries
 from spanledger.ledger.filters import Filter, Window, column_of, during
 from spanledger.ledger.schema import calls, scores
+from spanledger.money import NANO
 
-NANO = 1_000_000_000
 DAY = 86_400
 #: Reasons to finish that mean that an answer was cut off at a limit.
 _CUT_OFF = ("length", "max_tokens", "MAX_TOKENS", "max_output_tokens")

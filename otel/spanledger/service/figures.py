@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-#: Nano-USD, nanoseconds.
-NANO = 1_000_000_000
+from spanledger.money import NANO
 
 
 def usd(nano: int) -> float:

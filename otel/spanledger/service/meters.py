@@ -13,9 +13,9 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spanledger.budget.listing import Row
-from spanledger.budget.model import NANO
 from spanledger.budget.store import StoreError
 from spanledger.errors import Contained, failed
+from spanledger.money import NANO
 from spanledger.pipeline.budget_meters import Fullest
 from spanledger.semconv import names
 from spanledger.service.access import LOCAL

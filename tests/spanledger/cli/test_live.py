@@ -100,7 +100,7 @@ def test_over_a_pipe_it_says_in_plain_lines_what_each_stage_cost_and_how_the_bud
     assert "\x1b" not in piped.err
     stages = [re.sub(r"(\d+ ms|[\d.]+ s)", "T", line) for line in piped.lines if line[0] in "✓✗"]
     assert stages == [
-        "✓ profile_analyzer T | 1,305 tok | $0.00033",
+        "✓ profile_analyzer T | 1,305 tok | $0.000333",
         "✓ planner T | 1,320 tok | $0.0056 + 1 unpriced",
         "✗ broken T | openai.InternalServerError",
         next(line for line in stages if line.startswith("✗ budget run/run of the-run refused the call: ")),
@@ -115,9 +115,9 @@ def test_at_the_end_it_breaks_down_where_time_and_money_went_the_slowest_first(p
     at = next(n for n, line in enumerate(piped.lines) if line.startswith("stage "))
     rows = {line.split("  ")[0]: line.split() for line in piped.lines[at + 1 : at + 6]}
     assert {name: row[-1] for name, row in rows.items()} == {
-        "profile_analyzer": "$0.00033",
+        "profile_analyzer": "$0.000333",
         "planner": "unpriced",
-        "(no stage)": "$0.00033",
+        "(no stage)": "$0.000333",
         "broken": "-",
         "greedy": "-",
     }
@@ -159,7 +159,7 @@ def test_on_a_terminal_it_is_coloured_and_says_the_same(environ: dict[str, str],
     assert any(line.startswith(f"{green}✓ profile_analyzer ") for line in coloured)
     assert any(line.startswith(f"{red}✗ broken ") for line in coloured)
     assert any(
-        line.startswith(f"{yellow}run/run the-run ") and "past its warning at $0.0050" in line for line in coloured
+        line.startswith(f"{yellow}run/run the-run ") and "past its warning at $0.005" in line for line in coloured
     )
     assert any(line.startswith(f"{red}run/run the-run ") and "has refused calls" in line for line in coloured)
     assert any(line.startswith("planner ") and "$0.0056 + 1 unpriced" in line for line in seen.lines)
@@ -188,7 +188,7 @@ def test_children_that_fork_are_seen_and_without_budgets_there_is_no_bar(
     lines = done.stderr.decode().splitlines()
     assert done.returncode == 0
     assert sum(line.startswith("✓ child ") for line in lines) == 2
-    assert lines[-1].endswith("| 2 calls | 2,610 tok | $0.00067 (provider usage)")
+    assert lines[-1].endswith("| 2 calls | 2,610 tok | $0.000666 (provider usage)")
 
 
 QUIET = """

@@ -64,9 +64,9 @@ def test_once_it_prints_sums_budgets_the_dearest_and_the_runs(told: Told) -> Non
     lines = out.splitlines()
     assert code == 0
     assert lines[1] == (
-        "$0.00030 a minute | $0.0015 + 1 unpriced in 5 minutes | 2 calls (1 failed, 0 refused) | 2,610 tok"
+        "$0.0003 a minute | $0.0015 + 1 unpriced in 5 minutes | 2 calls (1 failed, 0 refused) | 2,610 tok"
     )
-    assert lines[2] == "global/day ░░░░░░░░░░░░░░░░░░░░ 0 % | $0.0000 of $2.0000"
+    assert lines[2] == "global/day ░░░░░░░░░░░░░░░░░░░░ 0 % | $0.00 of $2.00"
     cells = {line.split()[0]: line.split()[1:] for line in lines if line[:1].isalpha()}
     assert cells["plan"] == ["1", "1,305", "0", "ms", "100", "%", "$0.0015"]
     assert cells["house�[2J"][-2:] == ["1", "unpriced"]

@@ -33,7 +33,7 @@ def test_without_books_what_the_app_was_charged_is_what_is_spent() -> None:
     made = standing()
     assert made.hear(charged(2 * 10**9, calls=1))
     assert [line.text for line in made.news()] == [
-        "run/run r ████░░░░░░░░░░░░░░░░ 20 % | $2.0000 of $10.0000",
+        "run/run r ████░░░░░░░░░░░░░░░░ 20 % | $2.00 of $10.00",
         "tenant/day acme ░░░░░░░░░░░░░░░░░░░░ 1 % | 1 of 100 calls",
     ]
 
@@ -44,9 +44,9 @@ def test_it_is_yellow_from_the_first_warning_and_red_at_the_limit() -> None:
         made.hear(charged(25 * 10**8))
         tones += [(line.tone, line.text.rpartition(" | ")[2]) for line in made.news()]
     assert tones == [
-        ("good", "$2.5000 of $10.0000"),
-        ("warn", "past its warning at $5.0000"),
-        ("warn", "past its warning at $5.0000"),
+        ("good", "$2.50 of $10.00"),
+        ("warn", "past its warning at $5.00"),
+        ("warn", "past its warning at $5.00"),
         ("bad", "spent"),
         ("bad", "spent"),
     ]

@@ -57,14 +57,14 @@ def test_the_table_has_the_slowest_first_and_calls_where_they_were_made() -> Non
     assert [(row[0], row[2], row[3], row[6]) for row in table.rows] == [
         ("plan", "3.0 s", "75 %", "$0.0015"),
         (NOWHERE, "500 ms", "12 %", "$0.0015"),
-        ("inner", "500 ms", "12 %", "$0.00050"),
+        ("inner", "500 ms", "12 %", "$0.0005"),
     ]
 
 
 def test_refused_calls_and_lost_attempts_are_no_calls_but_what_is_lost_costs() -> None:
     lost = CALL._replace(status="lost", tokens=0, cost=1_000_000, estimated=True)
     said = total(CALL, CALL._replace(status="refused", tokens=0, cost=None), lost)
-    assert said == "Total: 9.0 s | 1 call | 1,305 tok | $0.0025 (provider usage; $0.0010 of it estimated)"
+    assert said == "Total: 9.0 s | 1 call | 1,305 tok | $0.0025 (provider usage; $0.001 of it estimated)"
 
 
 def test_the_total_says_where_its_usage_is_from() -> None:
@@ -72,7 +72,7 @@ def test_the_total_says_where_its_usage_is_from() -> None:
     assert total(CALL).endswith("$0.0015 (provider usage)")
     assert total(guess).endswith("$0.0015 (estimated)")
     assert total(CALL._replace(cost=None, unpriced=True)).endswith("1 unpriced (provider usage)")
-    assert total(CALL._replace(tokens=0, cost=None)).endswith("0 tok | $0.0000 (no usage)")
+    assert total(CALL._replace(tokens=0, cost=None)).endswith("0 tok | $0.00 (no usage)")
 
 
 def test_an_app_without_calls_is_told_in_a_line() -> None:

@@ -7,25 +7,10 @@ import pytest
 from spanledger.live import words
 
 
-@pytest.mark.parametrize(
-    ("nano", "said"),
-    [
-        (1_500_000, "$0.0015"),
-        (12_300_000, "$0.0123"),
-        (24_000, "$0.000024"),
-        (7, "$0.000000007"),
-        (0, "$0.0000"),
-        (1_234_567_890_123, "$1,234.5679"),
-    ],
-)
-def test_small_amounts_keep_two_figures_and_others_four_places(nano: int, said: str) -> None:
-    assert words.usd(nano) == said
-
-
 def test_what_nobody_knows_the_price_of_is_said_and_never_nothing() -> None:
     assert words.cost(0, 2) == "2 unpriced"
     assert words.cost(1_500_000, 1) == "$0.0015 + 1 unpriced"
-    assert words.spent(10, 0, 0) == "$0.0000"
+    assert words.spent(10, 0, 0) == "$0.00"
     assert words.spent(0, 0, 0) == "-"
 
 

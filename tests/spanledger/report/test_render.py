@@ -7,10 +7,7 @@ import io
 import json
 from html.parser import HTMLParser
 
-import pytest
-
 from spanledger.report import Column, Period, Report, Table, render
-from spanledger.report.cells import usd
 
 COLUMNS = (
     Column("tenant", "Tenant"),
@@ -31,15 +28,6 @@ FIGURES = Table("summary", "Summary", COLUMNS[1:3], ((7, 5),), key=False)
 REPORT = Report(
     "tenants", "Tenants", Period.of(1_790_000_000, 1_790_086_400, 1_790_086_400), "all calls", (FIGURES, TABLE)
 )
-
-
-@pytest.mark.parametrize(
-    ("nano", "text"),
-    [(0, "$0.00"), (1, "$0.000000001"), (1_500_000, "$0.001500"), (15_000, "$0.00001500"), (999_999_999, "$1.0000"),
-     (10**9, "$1.00"), (1_234_567_890_123, "$1,234.57"), (-2_500_000, "$-0.002500")],
-)  # fmt: skip
-def test_money_has_as_many_places_as_it_takes_to_see_something(nano: int, text: str) -> None:
-    assert usd(nano) == text
 
 
 def test_csv_is_exact_and_no_name_is_a_formula() -> None:

@@ -16,8 +16,9 @@ from spanledger.guard import Ended
 from spanledger.ledger import Entry
 from spanledger.lineage import Facts
 from spanledger.messages import Answer, Request
+from spanledger.money import NANO
 from spanledger.pipeline.covered import library
-from spanledger.pricing.attributes import NANO, price_told
+from spanledger.pricing.attributes import price_told
 from spanledger.scope import Scope
 from spanledger.semconv import names
 from spanledger.usage import from_attributes

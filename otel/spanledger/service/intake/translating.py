@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from spanledger import caching, scope
 from spanledger.ledger import CacheEvent, Charge, Entry, Line, Maker
 from spanledger.lineage import Booked
+from spanledger.money import NANO
 from spanledger.pipeline import foreign
 from spanledger.pipeline.covered import KINDS, Claim, claim, covered_by, library
 from spanledger.pricing import PriceBook
@@ -20,7 +21,6 @@ from spanledger.service.intake.family import Family
 from spanledger.service.intake.reading import Told, told
 from spanledger.service.intake.wire import Sent
 
-NANO = 1_000_000_000
 #: When the first call can have been made, and for how long one may last. What is later than the clock is off by a day.
 FIRST, LONGEST, AHEAD = 946_684_800 * NANO, 31 * 86_400 * NANO, 86_400 * NANO
 #: Characters of a text in the ledger, and bytes of what names a counter: databases look them up.

@@ -13,9 +13,10 @@ from pydantic import Field
 from sqlalchemy import Engine
 
 from spanledger.ledger import exchange
+from spanledger.money import NANO
 from spanledger.service.access import CallerOf, needs
 from spanledger.service.asked import Asked, Question, understood
-from spanledger.service.figures import NANO, at
+from spanledger.service.figures import at
 from spanledger.service.parts import Parts
 
 router = APIRouter(prefix="/api", tags=["calls"], dependencies=[needs("read")])

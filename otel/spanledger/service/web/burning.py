@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from spanledger.budget.model import Budget
 from spanledger.ledger.filters import ALL, Filter, Window
-from spanledger.ledger.results import NANO
 from spanledger.ledger.schema import calls, charges
+from spanledger.money import NANO
 from spanledger.scope import UNATTRIBUTED
 from spanledger.service.web.budgets import Standing
 from spanledger.service.web.series import Point, series, step_at, step_of

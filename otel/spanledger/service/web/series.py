@@ -13,8 +13,8 @@ from sqlalchemy.types import BigInteger
 
 from spanledger.ledger.cuts import GRAINS, for_question
 from spanledger.ledger.filters import Filter, Window, during
-from spanledger.ledger.results import NANO
 from spanledger.ledger.schema import calls, dimensions, rollups
+from spanledger.money import NANO
 
 #: Steps that are drawn, in seconds, and how many of them a chart takes. Sums by the minute are many: a day is by hours.
 _STEPS = (60, 300, 3600, 7200, 21_600, 86_400, 604_800)

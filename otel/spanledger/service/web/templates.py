@@ -9,7 +9,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from spanledger.report.cells import NONE, shown, usd
+from spanledger.money import usd
+from spanledger.report.cells import NONE, shown
 from spanledger.service.web.assets import assets
 from spanledger.service.web.looked import address
 

@@ -13,7 +13,7 @@ from tests.spanledger.service.web.conftest import DAY, HOSTILE, PAGES
 from tests.support import dashboard
 from tests.support.serving import asking, problem
 
-from spanledger.report.cells import usd
+from spanledger.money import usd
 
 #: One browser and one ledger for all of them.
 pytestmark = pytest.mark.xdist_group("dashboard")
