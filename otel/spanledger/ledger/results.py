@@ -36,6 +36,11 @@ class Totals:
     duration: int = 0
 
     @property
+    def known(self) -> int | None:
+        """The cost as far as it is known; None where nothing of it is, so that nobody reads that as 0."""
+        return self.cost if self.cost or not self.unpriced else None
+
+    @property
     def cost_local(self) -> int:
         """What of the cost our own tables say."""
         return self.cost - self.cost_provider

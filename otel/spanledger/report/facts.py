@@ -21,23 +21,24 @@ _CUT_OFF = ("length", "max_tokens", "MAX_TOKENS", "max_output_tokens")
 
 @dataclass(frozen=True, slots=True)
 class Extremes:
-    """The cheapest and the dearest call in nano-USD, the fastest and the slowest in nanoseconds; None without calls."""
+    """Of the calls whose cost is known the cheapest, the dearest and the mean one, in nano-USD; None without any.
+
+    A call that nobody knows the price of is in none of them: it did not cost 0.
+    """
 
     least: int | None = None
     most: int | None = None
-    fastest: int | None = None
-    slowest: int | None = None
+    mean: int | None = None
 
 
 def extremes(connection: Connection, window: Window, only: Filter, group: str | None = None) -> dict[str, Extremes]:
     """By the values of a dimension; the key of everything together is empty."""
     row = calls.c
-    took = row.ended - row.started
-    found = (func.min(row.cost), func.max(row.cost), func.min(took), func.max(took))
+    found = (func.min(row.cost), func.max(row.cost), func.sum(row.cost), func.count(row.cost))
     key: ColumnElement[Any] = literal("") if group is None else func.coalesce(column_of(group), "")
-    statement = select(key, func.count(), *found).where(_left(window, only))
+    statement = select(key, *found).where(_left(window, only))
     rows = connection.execute(statement if group is None else statement.group_by(key))
-    return {str(name): Extremes(*values) for name, count, *values in rows if count}
+    return {str(name): Extremes(least, most, round(cost / count)) for name, least, most, cost, count in rows if count}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +96,13 @@ def scored(connection: Connection, window: Window, only: Filter) -> tuple[Score,
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """This calendar month (UTC): what it has cost, and what it will have at the rate of the last `days`; nano-USD."""
+    """This calendar month (UTC): what it has cost, and what it will have at the rate of the last `days`; nano-USD.
 
-    so_far: int
-    estimate: int
+    Each is None where nothing of it is known.
+    """
+
+    so_far: int | None
+    estimate: int | None
     days: float
 
 
@@ -107,12 +111,14 @@ def month(connection: Connection, now: float, window: Window, only: Filter) -> M
     today = datetime.fromtimestamp(now, UTC)
     begin = datetime(today.year, today.month, 1, tzinfo=UTC).timestamp()
     end = begin + monthrange(today.year, today.month)[1] * DAY
-    so_far = queries.totals(connection, Window.of(begin, now), only).cost
+    so_far = queries.totals(connection, Window.of(begin, now), only)
     first = connection.execute(select(func.min(calls.c.started)).where(*only.of_calls())).scalar()
     since = window.since if first is None else max(window.since, first / NANO)
     days = max(min(window.until, now) - since, 60.0) / DAY
-    rate = queries.totals(connection, window, only).cost / days
-    return Month(so_far, so_far + round(rate * max(end - now, 0.0) / DAY), days)
+    rated = queries.totals(connection, window, only)
+    left = round(rated.cost / days * max(end - now, 0.0) / DAY)
+    told = so_far.known is not None and rated.known is not None
+    return Month(so_far.known, so_far.cost + left if told else None, days)
 
 
 def _left(window: Window, only: Filter) -> ColumnElement[bool]:

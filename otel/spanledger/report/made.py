@@ -22,13 +22,14 @@ _SUMS = (
     Column("output_tokens", "Output tokens", "count"),
     Column("cache_read_tokens", "of input cached", "count"),
 )
+_UNPRICED = Column("unpriced_calls", "Unpriced", "count")
 _COST = (
     Column("cost_usd", "Cost", "usd"),
     Column("share", "Share", "share"),
     Column("mean_cost_usd", "Average", "usd"),
     Column("min_cost_usd", "Least", "usd"),
     Column("max_cost_usd", "Most", "usd"),
-    Column("unpriced_calls", "Unpriced", "count"),
+    _UNPRICED,
     Column("change", "Change", "change"),
 )
 
@@ -67,8 +68,8 @@ def _summary(reading: Reading) -> tuple[Table, ...]:
     now, before = reading.totals(window), reading.totals(reading.period.before)
     ends = facts.extremes(reading.connection, window, reading.only).get("", facts.Extremes())
     figures: tuple[tuple[Column, Cell], ...] = (
-        (Column("cost_usd", "Cost", "usd"), now.cost),
-        (Column("change", "Against the period before", "change"), _change(now.cost, before.cost)),
+        (Column("cost_usd", "Cost", "usd"), now.known),
+        (Column("change", "Against the period before", "change"), _change(now.known, before.known)),
         (Column("cost_provider_usd", "of it as the provider said", "usd"), now.cost_provider),
         (Column("cost_local_usd", "of it by our prices", "usd"), now.cost_local),
         (Column("cost_estimated_usd", "of it estimated", "usd"), now.cost_estimated),
@@ -76,7 +77,7 @@ def _summary(reading: Reading) -> tuple[Table, ...]:
         (Column("calls", "Calls", "count"), now.calls),
         (Column("refused", "Refused by budgets", "count"), now.refused),
         (Column("lost_attempts", "Lost attempts", "count"), now.lost),
-        (Column("mean_cost_usd", "Average cost of a call", "usd"), _mean(now.cost, now.calls)),
+        (Column("mean_cost_usd", "Average cost of a call", "usd"), ends.mean),
         (Column("min_cost_usd", "Cheapest call", "usd"), ends.least),
         (Column("max_cost_usd", "Dearest call", "usd"), ends.most),
         (Column("input_tokens", "Input tokens", "count"), now.input),
@@ -104,8 +105,10 @@ def _figures(name: str, title: str, figures: tuple[tuple[Column, Cell], ...]) ->
 
 def _daily(reading: Reading) -> tuple[Table, ...]:
     found = queries.daily(reading.connection, reading.period.window, reading.only)
-    columns = (Column("day", "Day", "day"), *_SUMS[:3], Column("cost_usd", "Cost", "usd"))
-    rows = tuple((day, sums.calls, sums.input, sums.output, sums.cost) for day, sums in sorted(found.items()))
+    columns = (Column("day", "Day", "day"), *_SUMS[:3], Column("cost_usd", "Cost", "usd"), _UNPRICED)
+    rows = tuple(
+        (day, sums.calls, sums.input, sums.output, sums.known, sums.unpriced) for day, sums in sorted(found.items())
+    )
     return (Table("daily", "By day", columns, rows, chart="cost_usd"),)
 
 
@@ -132,13 +135,13 @@ def _sums(sums: Totals) -> tuple[Cell, ...]:
 def _costs(sums: Totals, whole: int, ends: facts.Extremes | None, before: Totals | None) -> tuple[Cell, ...]:
     ends = ends or facts.Extremes()
     return (
-        sums.cost,
-        sums.cost / whole if whole else None,
-        _mean(sums.cost, sums.calls),
+        sums.known,
+        None if sums.known is None or not whole else sums.cost / whole,
+        ends.mean,
         ends.least,
         ends.most,
         sums.unpriced,
-        _change(sums.cost, before.cost if before else 0),
+        _change(sums.known, before.known if before else None),
     )
 
 
@@ -154,14 +157,14 @@ def bill(reading: Reading) -> tuple[Table, ...]:
         *_SUMS,
         Column("mean_tokens", "Tokens per call", "number"),
         Column("cost_usd", "Cost", "usd"),
-        Column("unpriced_calls", "Unpriced", "count"),
+        _UNPRICED,
     )
     window, rows = reading.period.window, []
     for tenant, _ in _dearest(reading.by("tenant", window)):
         one = replace(reading.only, tenant=tenant)
         for model, sums in _dearest(queries.by(reading.connection, "model", window, one)):
             mean = sums.tokens / sums.calls if sums.calls else None
-            rows.append((tenant or "(none)", model or "(none)", *_sums(sums), mean, sums.cost, sums.unpriced))
+            rows.append((tenant or "(none)", model or "(none)", *_sums(sums), mean, sums.known, sums.unpriced))
     note = "Calls that say no tenant are under (none). A call that is unpriced owes more than its line says."
     return (Table("bill", "Bill by tenant and model", columns, tuple(rows), note=note),)
 
@@ -240,10 +243,6 @@ _MAKERS: Mapping[Kind, tuple[Callable[[Reading], tuple[Table, ...]], ...]] = {
 KINDS: tuple[Kind, ...] = tuple(_MAKERS)
 
 
-def _mean(cost: int, count: int) -> int | None:
-    return round(cost / count) if count else None
-
-
-def _change(now: int, before: int) -> float | None:
-    """None where there was nothing before."""
-    return now / before - 1 if before else None
+def _change(now: int | None, before: int | None) -> float | None:
+    """None where there was nothing before, or nobody knows what there is."""
+    return now / before - 1 if before and now is not None else None

@@ -101,13 +101,13 @@ def test_over_a_pipe_it_says_in_plain_lines_what_each_stage_cost_and_how_the_bud
     stages = [re.sub(r"(\d+ ms|[\d.]+ s)", "T", line) for line in piped.lines if line[0] in "✓✗"]
     assert stages == [
         "✓ profile_analyzer T | 1,305 tok | $0.000333",
-        "✓ planner T | 1,320 tok | $0.0056 + 1 unpriced",
+        "✓ planner T | 1,320 tok | $0.00555 + 1 unpriced",
         "✗ broken T | openai.InternalServerError",
         next(line for line in stages if line.startswith("✗ budget run/run of the-run refused the call: ")),
         "✗ greedy T | spanledger.BudgetExceeded",
     ]
     bars = [line for line in piped.lines if line.startswith("run/run the-run ")]
-    assert bars[-1].endswith(" 59 % | $0.0062 of $0.0105 | has refused calls")
+    assert bars[-1].endswith(" 59 % | $0.006216 of $0.0105 | has refused calls")
     assert len(bars) == len(set(bars)) + 1  # the last one is told again at the end
 
 
@@ -121,12 +121,12 @@ def test_at_the_end_it_breaks_down_where_time_and_money_went_the_slowest_first(p
         "broken": "-",
         "greedy": "-",
     }
-    assert "$0.0056 + 1 unpriced" in next(line for line in piped.lines[at:] if line.startswith("planner"))
+    assert "$0.00555 + 1 unpriced" in next(line for line in piped.lines[at:] if line.startswith("planner"))
     shares = [int(match) for line in piped.lines[at + 1 : at + 6] for match in re.findall(r"(\d+) %", line)]
     assert shares == sorted(shares, reverse=True)
     assert 97 <= sum(shares) <= 103
     total = next(line for line in piped.lines[at:] if line.startswith("Total: "))
-    assert total.endswith(" | 5 calls | 3,930 tok | $0.0062 + 1 unpriced (provider usage)")
+    assert total.endswith(" | 5 calls | 3,930 tok | $0.006216 + 1 unpriced (provider usage)")
     assert "Budgets refused 1 attempt." in piped.lines
 
 
@@ -162,7 +162,7 @@ def test_on_a_terminal_it_is_coloured_and_says_the_same(environ: dict[str, str],
         line.startswith(f"{yellow}run/run the-run ") and "past its warning at $0.005" in line for line in coloured
     )
     assert any(line.startswith(f"{red}run/run the-run ") and "has refused calls" in line for line in coloured)
-    assert any(line.startswith("planner ") and "$0.0056 + 1 unpriced" in line for line in seen.lines)
+    assert any(line.startswith("planner ") and "$0.00555 + 1 unpriced" in line for line in seen.lines)
     assert any(line.startswith("Total: ") and line.endswith("(provider usage)") for line in seen.lines)
 
 

@@ -16,6 +16,7 @@ from spanledger.ledger.filters import ALL, Filter
 from spanledger.ledger.migrate import migrate
 from spanledger.ledger.writes import write
 from spanledger.report import KINDS, Period, Report, made
+from spanledger.usage import Usage
 
 NANO = 1_000_000_000
 DAY = 86_400
@@ -61,7 +62,7 @@ def test_the_summary_is_that_of_a_loop_over_all_calls(ledger: Connection, only: 
     assert (said["cost_estimated_usd"], said["unpriced_calls"]) == (sums.cost_estimated, sums.unpriced)
     assert said["min_cost_usd"] == min(costs(found), default=None)
     assert said["max_cost_usd"] == max(costs(found), default=None)
-    assert said["mean_cost_usd"] == (round(sums.cost / sums.calls) if sums.calls else None)
+    assert said["mean_cost_usd"] == (round(sum(costs(found)) / len(costs(found))) if costs(found) else None)
 
 
 @pytest.mark.parametrize("group", ["stage", "operation", "model", "tenant", "provider"])
@@ -101,6 +102,29 @@ def test_a_bill_has_a_line_for_each_tenant_and_model_and_misses_nothing(ledger: 
             row["cost_usd"]
             == oracle.totals(oracle.matching(found, HALF.window, Filter(tenant=tenant, model=model))).cost
         )
+
+
+def test_what_nobody_knows_the_price_of_is_in_no_table_a_cost_of_nothing(tmp_path: Path) -> None:
+    engine = database.engine(f"sqlite://{tmp_path}/calls.sqlite")
+    migrate(engine)
+    calls = [
+        Entry(str(n), (UNTIL - 60 * n) * NANO, (UNTIL - 60 * n + 1) * NANO, "chat", "openai", cost=cost, tenant=tenant,
+              usage=Usage(10, 5), price_status="unpriced" if cost is None else "priced", request_model="m")
+        for n, (tenant, cost) in enumerate([("dark", None), ("dark", None), ("both", None), ("both", 4_000)], 1)
+    ]  # fmt: skip
+    write(engine, calls)
+    hour = Period.of(UNTIL - 3600, UNTIL, UNTIL)
+    with engine.connect() as connection:
+        whole, dark = made(connection, "all", hour), made(connection, "all", hour, Filter(tenant="dark"))
+    for name in ("by-tenant", "bill"):
+        found = {row["tenant"]: (row["cost_usd"], row["unpriced_calls"]) for row in records(whole, name)}
+        assert found == {"dark": (None, 2), "both": (4_000, 1)}
+    means = {row["tenant"]: (row["mean_cost_usd"], row["share"]) for row in records(whole, "by-tenant")}
+    assert means == {"dark": (None, None), "both": (4_000, 1.0)}
+    assert [(row["cost_usd"], row["unpriced_calls"]) for row in records(dark, "daily")][-1] == (None, 2)
+    [summary], [month] = records(dark, "summary"), records(dark, "month")
+    assert (summary["cost_usd"], summary["mean_cost_usd"], summary["change"]) == (None, None, None)
+    assert set(month.values()) == {None}
 
 
 def test_days_without_calls_are_listed_with_nothing(ledger: Connection) -> None:
