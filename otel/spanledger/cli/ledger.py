@@ -20,6 +20,8 @@ from spanledger.money import NANO
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+#: Seconds since the epoch from which on no time is meant: the year 2200.
+_ERA = 7_258_118_400
 _FORMATS = ("jsonl", "csv", "parquet")
 #: Entries that are brought in at a time.
 _BATCH = 2000
@@ -99,17 +101,24 @@ def moment(text: str) -> int:
     """A date, a time or `7d` ago, as nanoseconds since the epoch; UTC unless it says otherwise.
 
     Raises:
-        ConfigError: it is none of these.
+        ConfigError: it is none of these, or no time of this era.
     """
-    if text.endswith("d") and text[:-1].isdigit():
-        return int(time.time() - 86_400 * int(text[:-1])) * NANO
-    if text.isdigit() and len(text) != 8:
-        return int(text) * NANO
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"{text!r} is no time; write 2026-11-01, 2026-11-01T12:00 or 7d") from None
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()) * NANO
+        at = _seconds(text)
+    except (ValueError, OverflowError):
+        at = -1
+    if not 0 <= at < _ERA:
+        raise ConfigError(f"{text!r} is no time; write 2026-11-01, 2026-11-01T12:00 or 7d")
+    return at * NANO
+
+
+def _seconds(text: str) -> int:
+    if text.endswith("d") and text[:-1].isdecimal():
+        return int(time.time() - 86_400 * int(text[:-1]))
+    if text.isdecimal() and len(text) != 8:
+        return int(text)
+    at = datetime.fromisoformat(text)
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
 
 
 def _migrate(_given: argparse.Namespace) -> int:

@@ -87,6 +87,9 @@ def test_calls_are_chosen_by_what_they_say(told: Told) -> None:
         (["--since", "2026-01-02", "--until", "2026-01-01"], "--since must be before --until"),
         (["--since", "7d", "--days", "7"], "not both"),
         (["--since", "soon"], "'soon' is no time"),
+        (["--since", "99999999999d"], "is no time"),
+        (["--since", "²d"], "is no time"),
+        (["--until", "99999999999999999999"], "is no time"),
         (["--output", "/dev/null/reports"], "--output /dev/null/reports"),
     ],
 )
