@@ -19,6 +19,8 @@ from spanledger.report.model import Cell, Column, Report, Table
 TOP = 50
 #: What a name may begin with that a spreadsheet takes for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: What Markdown would take for more than text.
+_ESCAPED = {"<": "&lt;", "&": "&amp;"} | {one: f"\\{one}" for one in "\\|[]`"}
 _TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -70,8 +72,8 @@ def _rows(head: list[str], rows: list[list[str]], rule: list[str]) -> str:
 
 
 def _plain(cell: str) -> str:
-    """Nothing in a name ends its cell, begins a line, or is taken for HTML."""
-    return " ".join(cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())
+    """Nothing in a name ends its cell, begins a line, or is taken for HTML, a link or a picture from somewhere else."""
+    return " ".join("".join(_ESCAPED.get(one, one) for one in cell).split())
 
 
 def _figure(column: Column) -> bool:

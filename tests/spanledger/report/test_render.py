@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from html.parser import HTMLParser
+
+import pytest
 
 from spanledger.report import Column, Period, Report, Table, render
 
@@ -55,6 +58,15 @@ def test_markdown_keeps_its_cells_whatever_a_name_says() -> None:
     assert evil.replace("\\|", "").count("|") == len(COLUMNS) + 1
     assert "<script" not in evil
     assert "A note." in lines
+
+
+@pytest.mark.parametrize(
+    "name", ["![x](https://evil.example/seen.png)", "[pay here](https://evil.example)", "&lt;b&gt;"]
+)
+def test_a_name_brings_no_link_or_picture_into_markdown(name: str) -> None:
+    table = Table("by-tenant", "By tenant", COLUMNS[:2], ((name, 1),))
+    text = render.markdown(Report("tenants", "Tenants", REPORT.period, "all calls", (table,)))
+    assert not re.search(r"(?<!\\)\[|&lt;", text)
 
 
 class Parsed(HTMLParser):
