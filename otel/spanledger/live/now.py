@@ -15,7 +15,7 @@ from spanledger.ledger.results import Totals
 from spanledger.live.shown import Line, Shown, Table
 from spanledger.live.standing import Bar, bar_of
 from spanledger.live.words import cost, number, percent, plain, seconds, spent
-from spanledger.money import NANO
+from spanledger.money import NANO, usd
 
 #: Rows of a table.
 ROWS = 5
@@ -85,7 +85,7 @@ def _running(connection: Connection, at: float) -> tuple[runs.Run, ...]:
 def frame(found: Now) -> list[Shown]:
     """A screen of it."""
     sums = found.totals
-    per_minute = cost(found.per_minute, 0)
+    per_minute = "-" if sums.known is None else usd(found.per_minute)
     whole = f"{cost(sums.cost, sums.unpriced)} in {number(found.minutes, 'minute')}"
     calls = f"{number(sums.calls, 'call')} ({sums.errors + sums.timeouts:,} failed, {sums.refused:,} refused)"
     return [
@@ -105,7 +105,7 @@ def _table(group: str, rows: Sequence[tuple[str, Totals]], whole: int) -> Table:
             f"{sums.calls:,}",
             f"{sums.tokens:,}",
             "-" if sums.mean is None else seconds(sums.mean / NANO),
-            percent(sums.cost, whole),
+            "-" if sums.known is None else percent(sums.cost, whole),
             spent(sums.tokens, sums.cost, sums.unpriced),
         )
         for name, sums in rows

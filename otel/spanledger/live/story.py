@@ -34,6 +34,7 @@ class Story:
     parts: dict[str, Part] = field(default_factory=dict)
     estimated: int = 0
     _estimates: int = 0
+    _unpriced_estimates: int = 0
     _denied: Counter[Denied] = field(default_factory=Counter)
 
     def hear(self, told: Told) -> list[Line]:
@@ -57,6 +58,7 @@ class Story:
         part.unpriced += told.unpriced
         if told.estimated:
             self._estimates += 1
+            self._unpriced_estimates += told.unpriced
             self.estimated += told.cost or 0
 
     def _ended(self, told: Ended) -> Line:
@@ -95,7 +97,7 @@ class Story:
             return "provider usage"
         if self.estimated == nano and (nano or self._estimates >= calls):
             return "estimated"
-        return f"provider usage; {cost(self.estimated, 0)} of it estimated"
+        return f"provider usage; {cost(self.estimated, self._unpriced_estimates)} of it estimated"
 
     def _refusals(self) -> list[Line]:
         refused = sum(self._denied.values())

@@ -13,7 +13,8 @@ from spanledger.budget.store import Counter
 from spanledger.ledger import Entry, database
 from spanledger.ledger.migrate import migrate
 from spanledger.ledger.writes import write
-from spanledger.live.now import Now, now
+from spanledger.live.now import Now, frame, now
+from spanledger.live.shown import Line
 from spanledger.usage import Usage
 
 NANO = 10**9
@@ -85,3 +86,10 @@ def test_budgets_of_runs_are_shown_while_the_run_is_running_the_nearest_to_its_l
         row("global/day", "", "d", 1, None),
     )
     assert [(bar.whose, bar.tone) for bar in found.budgets] == [("acme", "warn"), ("r", "good")]
+
+
+def test_a_minute_of_which_nobody_knows_the_price_did_not_cost_nothing(engine: Engine) -> None:
+    write(engine, [call("dark", 1, cost=None, price_status="unpriced")])
+    first, *_ = frame(seen(engine))
+    assert isinstance(first, Line)
+    assert first.text.startswith("- a minute | 1 unpriced in 5 minutes | 1 call ")

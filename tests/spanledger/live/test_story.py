@@ -72,6 +72,8 @@ def test_the_total_says_where_its_usage_is_from() -> None:
     assert total(CALL).endswith("$0.0015 (provider usage)")
     assert total(guess).endswith("$0.0015 (estimated)")
     assert total(CALL._replace(cost=None, unpriced=True)).endswith("1 unpriced (provider usage)")
+    dark = CALL._replace(cost=None, unpriced=True, estimated=True)
+    assert total(CALL, dark).endswith("$0.0015 + 1 unpriced (provider usage; 1 unpriced of it estimated)")
     assert total(CALL._replace(tokens=0, cost=None)).endswith("0 tok | $0.00 (no usage)")
 
 
