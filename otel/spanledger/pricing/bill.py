@@ -26,6 +26,11 @@ class Line:
         """What the line costs, in pico-USD, rounded up."""
         return -(-self.count * self.rate // self.per)
 
+    @property
+    def nano(self) -> int:
+        """The same in nano-USD: the lines of a bill can so come to a little more than the whole of it."""
+        return -(-self.pico // PICO_PER_NANO)
+
 
 @dataclass(frozen=True, slots=True)
 class Bill:

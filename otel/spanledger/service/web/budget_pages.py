@@ -22,7 +22,7 @@ from spanledger.service.web.page import Page, PageOf, PageRoute
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False, dependencies=[needs("read")])
 Done = Literal["raise", "reset", "resume"]
-#: Rows of the list; halted ones are there in any case.
+#: Rows of each list, and changes of one budget that are shown.
 _MOST = 200
 _MEANT: Mapping[Done, str] = {
     "raise": "The new limit holds from the next call on.",
@@ -60,9 +60,8 @@ class Change(Meant):
 def budgets(page: PageOf) -> Response:
     """All of them, halted ones first."""
     found = standings(page.service.books, page.caller)
-    halted = sum(one.row.halted for one in found)
-    shown = found[: max(_MOST, halted)]
-    return page.shown("budgets.html", "Budgets", standings=shown, halted=halted, more=len(found) - len(shown))
+    halted = [one for one in found if one.row.halted]
+    return page.shown("budgets.html", "Budgets", halted=halted, going=found[len(halted) :], most=_MOST)
 
 
 @router.get("/budget")
@@ -103,13 +102,15 @@ def _plain(detail: str) -> str:
 def _shown(page: Page, meant: Meant, *, done: str = "", wrong: str = "", form: Change | None = None) -> Response:
     one = _standing(page, meant)
     burned, failed = _burned(page, one)
+    history = page.service.books.history(set(one.row.counters))
     return page.shown(
         "budget.html",
         "Budget",
         one=one,
         burn=burned,
         ledger_down=failed,
-        history=page.service.books.history(set(one.row.counters)),
+        history=history[:_MOST],
+        older=len(history[_MOST:]),
         may_change=page.caller.may("admin"),
         done=done,
         wrong=wrong,

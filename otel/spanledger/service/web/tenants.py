@@ -15,6 +15,8 @@ from spanledger.service.web.choices import choices
 from spanledger.service.web.looked import View, ViewOf
 from spanledger.service.web.page import Page, PageOf, PageRoute
 
+#: Rows of each list; the files have all.
+_MOST = 200
 router = APIRouter(route_class=PageRoute, include_in_schema=False, dependencies=[needs("read")])
 
 
@@ -25,13 +27,17 @@ def tenants(page: PageOf, view: ViewOf) -> Response:
     if page.caller.tenant is None:
         with page.service.reading() as connection:
             names = choices(connection, page.caller)["tenant"]
+    found = answer(view.asked, page.service).tenants
+    bill = [] if view.asked.only.tenant is None else _bill(page, view).records()
     return page.shown(
         "tenants.html",
         "Tenants",
         view,
-        tenants=answer(view.asked, page.service).tenants,
+        tenants=found[:_MOST],
+        more=len(found[_MOST:]),
         names=names,
-        bill=[] if view.asked.only.tenant is None else _bill(page, view).records(),
+        bill=bill[:_MOST],
+        more_models=len(bill[_MOST:]),
     )
 
 

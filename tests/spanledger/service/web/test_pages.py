@@ -6,6 +6,7 @@ import csv
 import html
 import io
 import re
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -13,7 +14,11 @@ from tests.spanledger.service.web.conftest import DAY, HOSTILE, PAGES
 from tests.support import dashboard
 from tests.support.serving import asking, problem
 
+from spanledger.budget.store import Claim, Counter
+from spanledger.ledger import Entry
+from spanledger.ledger.writes import write
 from spanledger.money import usd
+from spanledger.usage import Usage
 
 #: One browser and one ledger for all of them.
 pytestmark = pytest.mark.xdist_group("dashboard")
@@ -92,6 +97,9 @@ def test_costs_that_nobody_knows_are_never_shown_as_nothing(client: TestClient) 
     assert re.search(r"Today \(UTC\) unknown: \d+ unpriced", shown)
     assert re.search(r"Spend in this window unknown: \d+ unpriced", shown)
     assert re.search(r"house-model-7b \d+ calls unknown: \d+ unpriced", shown)
+    chart = client.get("/?model=house-model-7b").text
+    steps = re.findall(r'data-t="\d+".*?</th><td class="n">(.*?)</td><td class="n">\d+</td><td class="n">(\d+)', chart)
+    assert {cost for cost, unpriced in steps if unpriced != "0"} == {"-"}
     listed = text(client.get("/calls?model=house-model-7b").text)
     assert "unknown" in listed
     assert "$" not in listed
@@ -146,7 +154,8 @@ def test_the_bill_of_a_tenant_comes_as_a_file(client: TestClient) -> None:
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert {row["tenant"] for row in rows} == {"acme"}
     nano = client.get("/api/metrics/costs?tenant=acme&time_window_minutes=10080").json()["costs"]["total_cost_nano_usd"]
-    assert sum(int(row["cost_usd"].replace(".", "")) for row in rows) == nano
+    assert sum(int(row["cost_usd"].replace(".", "") or 0) for row in rows) == nano
+    assert {row["model"] for row in rows if not row["cost_usd"]} == {"house-model-7b"}
     assert "attachment" in answer.headers["content-disposition"]
 
 
@@ -194,3 +203,25 @@ def test_hostile_names_are_text_on_every_page(hostile: dashboard.Made) -> None:
         assert "\u202e" not in text(page.text), path
         seen += "&lt;script&gt;alert(1)" in page.text
     assert seen >= 9
+
+
+def test_pages_stay_small_however_many_tenants_models_and_halts_there_are(tmp_path: Path) -> None:
+    parts = dashboard.made(tmp_path, calls=0)
+    at = int((dashboard.NOW - 60) * dashboard.NANO)
+    one = Entry("", at, at + 1, "chat", "openai", usage=Usage(1, 1), cost=7, price_status="priced")
+    names = [f"n-{number:03d}" for number in range(230)]
+    write(parts.engine, [one._replace(id=name, tenant=name, request_model=name) for name in names])
+    write(parts.engine, [one._replace(id=f"all-{name}", tenant="all", request_model=name) for name in names])
+    for name in names:
+        counter = Counter("run/run", name, name, "USD")
+        parts.store.reserve(name, [Claim(counter, 5, 5)], 60)
+        parts.store.settle(name, [Claim(counter, 5, 5)], [5])
+        parts.store.reserve(f"{name}-2", [Claim(counter, 1, 5, sticky=True)], 60)
+    client = asking(dashboard.app(parts))
+    for path, rows, said in (
+        ("/tenants", 200, "31 more"), ("/tenants?tenant=all", 201, "30 more"), ("/budgets", 202, "30 more"),
+    ):  # fmt: skip
+        page = client.get(path).text
+        assert (page.count('<th scope="row"'), said in page) == (rows, True), path
+        assert len(page) < 300_000
+    assert client.get("/tenants.csv").text.count("\n") == 461
