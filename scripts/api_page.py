@@ -21,6 +21,7 @@ from spanledger.ledger import Entry, database
 from spanledger.ledger.migrate import migrate
 from spanledger.ledger.schema import cache_events, scores
 from spanledger.ledger.writes import write
+from spanledger.money import NANO
 from spanledger.service.app import create
 from spanledger.service.books import Books
 from spanledger.service.openapi import EXAMPLES
@@ -28,7 +29,6 @@ from spanledger.usage import Usage
 
 __all__ = ["EXAMPLES", "answers", "as_json", "page"]
 
-NANO = 1_000_000_000
 NOW = datetime(2026, 11, 20, 15, 30, tzinfo=UTC).timestamp()
 BUDGETS = parse("run=1USD;tenant/day=10USD")
 _TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, select
 
 from bench.ledgers.filling import END
-from bench.ledgers.week import BEGIN, DAY, ENVIRONMENTS, MODELS, NANO, OPERATIONS, SERVICES, STAGES, TENANTS
+from bench.ledgers.week import BEGIN, DAY, ENVIRONMENTS, MODELS, OPERATIONS, SERVICES, STAGES, TENANTS
 from spanledger.ledger import caches, listing, queries, runs
 from spanledger.ledger.filters import Filter, Window
 from spanledger.ledger.schema import calls
+from spanledger.money import NANO
 
 _GROUPS = (None, *(name for name in queries.GROUPS if name != "user"))
 _VALUES = {

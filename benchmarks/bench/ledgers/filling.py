@@ -13,10 +13,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, insert, literal, select, text
 
-from bench.ledgers.week import BEGIN, DAY, DAYS, NANO, entries
+from bench.ledgers.week import BEGIN, DAY, DAYS, entries
 from spanledger.ledger.entry import Entry
 from spanledger.ledger.schema import cache_events, calls, latencies, rollups, runs
 from spanledger.ledger.writes import BATCH, write
+from spanledger.money import NANO
 
 #: The weeks of a ledger: ninety days and one.
 WEEKS = 13

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from spanledger.ledger import Entry
+from spanledger.money import NANO
 from spanledger.usage import Usage
 
-NANO = 1_000_000_000
 DAY = 86_400
 DAYS = 7
 #: A Monday, some way back: the ledger has all of its days.
