@@ -5,10 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-from spanledger import money
-
-NANO = money.NANO
-
 
 @dataclass(frozen=True, slots=True)
 class Totals:

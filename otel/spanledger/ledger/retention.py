@@ -10,8 +10,8 @@ from sqlalchemy import Column, Connection, Delete, Engine, Table, delete, func, 
 
 from spanledger.ledger.cuts import COARSE, DAY, FINEST, GRAINS, MINUTE
 from spanledger.ledger.dialect import asked
-from spanledger.ledger.results import NANO
 from spanledger.ledger.schema import cache_events, calls, latencies, rollups, runs, scores
+from spanledger.money import NANO
 
 #: Rows that are forgotten at a time: a transaction with so many is over.
 BATCH = 5000

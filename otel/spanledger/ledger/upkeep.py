@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 from sqlalchemy import Engine, select, update
 
-from spanledger.ledger.results import NANO
 from spanledger.ledger.retention import Keep, pruning
 from spanledger.ledger.schema import upkeep
+from spanledger.money import NANO
 
 #: Seconds from the end of a turn to the next.
 EVERY = 6 * 3600

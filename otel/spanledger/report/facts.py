@@ -107,14 +107,17 @@ class Month:
 
 
 def month(connection: Connection, now: float, window: Window, only: Filter) -> Month:
-    """At the rate of a window. Time before the first call ever is not part of the rate."""
+    """At the rate of a window.
+
+    Time before the first call ever is not part of the rate, but a day counts whole: minutes say nothing of a month.
+    """
     today = datetime.fromtimestamp(now, UTC)
     begin = datetime(today.year, today.month, 1, tzinfo=UTC).timestamp()
     end = begin + monthrange(today.year, today.month)[1] * DAY
     so_far = queries.totals(connection, Window.of(begin, now), only)
     first = connection.execute(select(func.min(calls.c.started)).where(*only.of_calls())).scalar()
     since = window.since if first is None else max(window.since, first / NANO)
-    days = max(min(window.until, now) - since, 60.0) / DAY
+    days = max(min(window.until, now) - since, min(DAY, window.until - window.since)) / DAY
     rated = queries.totals(connection, window, only)
     left = round(rated.cost / days * max(end - now, 0.0) / DAY)
     told = so_far.known is not None and rated.known is not None

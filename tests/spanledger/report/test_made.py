@@ -162,6 +162,19 @@ def test_the_month_goes_on_at_the_rate_since_the_first_call(tmp_path: Path) -> N
     assert "last 2.0 days" in next(table.note for table in report.tables if table.name == "month")
 
 
+def test_minutes_of_a_first_day_are_not_the_rate_of_a_month(tmp_path: Path) -> None:
+    engine = database.engine(f"sqlite://{tmp_path}/calls.sqlite")
+    migrate(engine)
+    noon = 1_793_534_400
+    write(engine, [Entry("a", noon * NANO, (noon + 1) * NANO, "chat", "openai", cost=3 * NANO, price_status="priced")])
+    with engine.connect() as connection:
+        [week] = records(made(connection, "cost", Period.of(noon - 7 * DAY, noon + 600, noon + 600)), "month")
+        [hour] = records(made(connection, "cost", Period.of(noon - 3000, noon + 600, noon + 600)), "month")
+    left = 29.5 * DAY - 600
+    assert week["month_estimate_usd"] == 3 * NANO + round(3 * NANO * left / DAY), "a day's worth a day"
+    assert hour["month_estimate_usd"] == 3 * NANO + round(3 * NANO * left / 3600), "an hour was asked for"
+
+
 def test_scores_are_those_of_the_chosen_calls(tmp_path: Path) -> None:
     engine = database.engine(f"sqlite://{tmp_path}/calls.sqlite")
     migrate(engine)
