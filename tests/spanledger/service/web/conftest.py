@@ -69,8 +69,9 @@ def bare(nothing: dashboard.Made) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """For one module: while it is open its thread has a running event loop, which no other test may find."""
     with chromium() as found:
         yield found
 
