@@ -32,7 +32,7 @@ from spanledger.payers import Payers
 from spanledger.pending import Remembered
 from spanledger.pricing import Price, PriceBook
 from spanledger.pricing.attributes import price_attributes
-from spanledger.reckoning import believable, error_attributes, first_line, price_of, start_attributes
+from spanledger.reckoning import believable, error_attributes, first_line, lost_attributes, price_of, start_attributes
 from spanledger.semconv import names
 
 SCOPE_NAME = "spanledger"
@@ -190,14 +190,7 @@ class Call:
 
     def _lost(self, since: float, until: float, ended: Ended | None) -> None:
         """An attempt that was perhaps billed brought no answer: it is told on the span, and is a row of the ledger."""
-        facts: dict[str, Any] = {
-            names.SPANLEDGER_ATTEMPT_NUMBER: self.overs,
-            names.SPANLEDGER_ATTEMPT_DURATION: until - since,
-        }
-        if ended is not None:
-            facts.update(ended.attributes())
-            if ended.nano_usd is not None:
-                facts[names.SPANLEDGER_BUDGET_CHARGED] = ended.nano_usd / NANO
+        facts = lost_attributes(self.overs, until - since, ended)
         self.span.add_event(names.EVENT_SPANLEDGER_ATTEMPT_LOST, facts, self.began + round(until * NANO))
         if self._calls.ledger is not None:
             self._calls.ledger.record(posting.of_lost_attempt(self, since, until, ended))

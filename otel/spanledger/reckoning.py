@@ -9,7 +9,9 @@ from typing import Any
 
 from spanledger import scope
 from spanledger.errors import BudgetExceeded, Refused
+from spanledger.guard import Ended
 from spanledger.messages import Answer, Request
+from spanledger.money import NANO
 from spanledger.pricing import Price, PriceBook
 from spanledger.semconv import names
 from spanledger.usage import Usage
@@ -83,6 +85,19 @@ def error_attributes(error: BaseException, error_type: str) -> dict[str, Any]:
     if isinstance(error, (BudgetExceeded, Refused)):
         found[names.SPANLEDGER_BUDGET_NAME] = error.refusal.budget
         found[names.SPANLEDGER_BUDGET_KIND] = error.refusal.kind
+    return found
+
+
+def lost_attributes(number: int, duration: float, ended: Ended | None) -> dict[str, Any]:
+    """An attempt without an answer that was perhaps billed, as attributes of its event; `duration` is seconds."""
+    found: dict[str, Any] = {
+        names.SPANLEDGER_ATTEMPT_NUMBER: number,
+        names.SPANLEDGER_ATTEMPT_DURATION: duration,
+    }
+    if ended is not None:
+        found.update(ended.attributes())
+        if ended.nano_usd is not None:
+            found[names.SPANLEDGER_BUDGET_CHARGED] = ended.nano_usd / NANO
     return found
 
 

@@ -26,7 +26,7 @@ from spanstack.services import Setting
 from sqlalchemy import Engine, func, select
 from tests.stack.clients import Launch, eventually
 from tests.stack.conftest import QUICK
-from tests.support import ledger_databases, sending
+from tests.support import foreign, ledger_databases, sending
 from tests.support.postgres import postgres as started
 
 import provider
@@ -58,7 +58,7 @@ def calls(dice: random.Random) -> Iterator[Made]:
     for number in range(CALLS):
         read, wrote, tenant = dice.randrange(5000), dice.randrange(500), dice.choice(TENANTS)
         said = {
-            **sending.CHAT,
+            **foreign.CHAT,
             names.GEN_AI_USAGE_INPUT_TOKENS: read,
             names.GEN_AI_USAGE_OUTPUT_TOKENS: wrote,
             names.SPANLEDGER_TENANT_ID: tenant,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Engine, insert
+from tests.support.waiting import until
 
 from spanledger.budget.inline import parse
 from spanledger.budget.memory import MemoryStore
@@ -84,8 +84,7 @@ def listening(wanted: FastAPI) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(wanted, port=0, log_level="error", server_header=False))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    while not server.started:
-        time.sleep(0.01)
+    assert until(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True

@@ -20,7 +20,6 @@ from sqlalchemy import Engine
 from tests.support.telemetry import BOOK
 
 from spanledger.ledger import Entry, database
-from spanledger.semconv import names
 from spanledger.service.intake import wire
 from spanledger.service.intake.earlier import Earlier
 from spanledger.service.intake.translating import Translation, Translator
@@ -29,13 +28,6 @@ NANO = 10**9
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 JSON = {"Content-Type": "application/json"}
 GZIP = {**PROTOBUF, "Content-Encoding": "gzip"}
-CHAT: dict[str, Any] = {
-    names.GEN_AI_OPERATION_NAME: "chat",
-    names.GEN_AI_PROVIDER_NAME: "openai",
-    names.GEN_AI_REQUEST_MODEL: "gpt-4o-mini",
-    names.GEN_AI_USAGE_INPUT_TOKENS: 100,
-    names.GEN_AI_USAGE_OUTPUT_TOKENS: 20,
-}
 #: What that costs, in nano-USD.
 COST = 27_000
 

@@ -8,13 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeAlias
 
 import httpx2
 import pytest
+from tests.support.waiting import until
 
 from demo.child import App, environment
 from demo.problems import DemoError
@@ -152,10 +152,8 @@ def total(said: str) -> str:
 
 def shown_with(text: str, url: str) -> httpx2.Response:
     """A page, once it has the text: the ledger comes a little after the spans."""
-    until = time.monotonic() + 20
-    while text not in (page := httpx2.get(url)).text and time.monotonic() < until:
-        time.sleep(0.1)
-    return page
+    until(lambda: text in httpx2.get(url).text)
+    return httpx2.get(url)
 
 
 @pytest.mark.xdist_group("demo")

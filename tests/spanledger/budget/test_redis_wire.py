@@ -10,6 +10,7 @@ from contextlib import suppress
 import pytest
 from tests.support.redis_server import HOST
 from tests.support.redis_spending import CLAIMS, RUN, Start, refused, spend
+from tests.support.waiting import until
 
 from spanledger.budget.redis import RedisStore, server
 from spanledger.budget.store import Claim, Figures, Settled, StoreError
@@ -44,8 +45,7 @@ def test_what_a_server_did_without_saying_so_is_undone_where_the_call_was_refuse
     spend(store, "a", 3)
     with one.frozen(), pytest.raises(StoreError):
         store.reserve("b", CLAIMS, 60)
-    while "b" not in {hold.id for hold in RedisStore(one.url).holds()}:
-        time.sleep(0.01)
+    assert until(lambda: "b" in {hold.id for hold in RedisStore(one.url).holds()})
     assert store.figure(RUN) == Figures(committed=3)
     assert list(store.holds()) == []
     assert list(store.gaps()) == []

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from sqlalchemy import func, select
-from tests.support.sending import CHAT, COST, Taking, body, span
+from tests.support.foreign import AGENT, CHAT, TWICE
+from tests.support.sending import COST, Taking, body, span
 
 from spanledger.ledger import schema
 from spanledger.lineage import Booked, Facts
@@ -20,8 +21,6 @@ from spanledger.service.intake.family import DEEPEST, Family
 from spanledger.service.intake.translating import TENANT, TIMES
 from spanledger.usage import Usage
 
-AGENT = {**CHAT, names.GEN_AI_OPERATION_NAME: "invoke_agent"}
-TWICE = {**AGENT, names.GEN_AI_USAGE_INPUT_TOKENS: 200, names.GEN_AI_USAGE_OUTPUT_TOKENS: 40}
 STRUCTURE: dict[str, Any] = {names.GEN_AI_OPERATION_NAME: "execute_tool"}
 
 

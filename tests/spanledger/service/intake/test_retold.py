@@ -12,7 +12,8 @@ import pytest
 from opentelemetry.trace import SpanKind
 from sqlalchemy import Engine, func, select
 from tests.support.asking import MODEL, said
-from tests.support.sending import CHAT, Taking, attributes, body, exported, span
+from tests.support.foreign import CHAT
+from tests.support.sending import Taking, attributes, body, exported, span
 from tests.support.telemetry import Telemetry, telemetry
 
 from provider import Provider

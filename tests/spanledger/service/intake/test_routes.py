@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from sqlalchemy import Engine, func, select, text
-from tests.support.sending import CHAT, GZIP, JSON, PROTOBUF, as_json, body, packed, request, span
+from tests.support.foreign import CHAT
+from tests.support.sending import GZIP, JSON, PROTOBUF, as_json, body, packed, request, span
 from tests.support.serving import problem, tokens
 from tests.support.waiting import until
 
