@@ -2,10 +2,6 @@
 
 import json
 import math
-import os
-import signal
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.stack.apps import running
 from tests.stack.clients import Jaeger, Prometheus, Stack, eventually
-from tests.support.ports import free_port
 
 import provider
 
@@ -61,27 +57,14 @@ def ask(port: int) -> bool:
 @pytest.fixture
 def told(stack: Stack, jaeger: Jaeger, service: str, tmp_path: Path) -> Iterator[Told]:
     """The script, started under `opentelemetry-instrument` by environment variables alone, and asked three times."""
-    (tmp_path / "app.py").write_text(SCRIPT)
-    port = free_port()
-    with provider.serve() as simulated:
-        environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "SPANLEDGER_", "OPENAI_"))},
-            "OPENAI_BASE_URL": simulated.base_url,
-            "OPENAI_API_KEY": "sk-simulated",
-            "OTEL_SERVICE_NAME": service,
-            "OTEL_EXPORTER_OTLP_ENDPOINT": stack.otlp_http,
-            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-            "OTEL_BSP_SCHEDULE_DELAY": "200",
-            "OTEL_METRIC_EXPORT_INTERVAL": "3000",  # longer than a scrape: the next export has no exemplar any more
-        }
-        command = [str(Path(sys.executable).parent / "opentelemetry-instrument"), sys.executable, "app.py", str(port)]
-        with subprocess.Popen(command, env=environment, cwd=tmp_path) as app:
-            try:
-                answers = [eventually(lambda: ask(port), bool, 40) for _ in range(QUESTIONS)]
-                assert all(answers)
-                yield Told(jaeger.spans(service, 5 * QUESTIONS), simulated.log(), service)
-            finally:
-                app.send_signal(signal.SIGTERM)
+    environment = {
+        "OTEL_SERVICE_NAME": service,
+        "OTEL_METRIC_EXPORT_INTERVAL": "3000",  # longer than a scrape: the next export has no exemplar any more
+    }
+    with provider.serve() as simulated, running(SCRIPT, tmp_path, stack, simulated, **environment) as port:
+        answers = [eventually(lambda: ask(port), bool, 40) for _ in range(QUESTIONS)]
+        assert all(answers)
+        yield Told(jaeger.spans(service, 5 * QUESTIONS), simulated.log(), service)
 
 
 def path(span: dict[str, Any], by_id: dict[str, dict[str, Any]]) -> list[str]:

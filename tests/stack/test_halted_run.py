@@ -1,18 +1,14 @@
 """A run that has spent its budget: 429 for the caller, and a trace in a real Jaeger that says why."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
+from tests.stack.apps import running
 from tests.stack.clients import Jaeger, Prometheus, Stack, attributes_of, eventually
 from tests.stack.test_first_trace import SCRIPT
-from tests.support.ports import free_port
 
 import provider
 
@@ -36,32 +32,19 @@ def asked(port: int) -> urllib.error.HTTPError | None:
 def test_a_halted_run_answers_429_and_its_trace_and_metrics_say_why(
     stack: Stack, jaeger: Jaeger, prometheus: Prometheus, service: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "app.py").write_text(SCRIPT)
-    port = free_port()
-    with provider.serve() as simulated:
-        environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "SPANLEDGER_", "OPENAI_"))},
-            "OPENAI_BASE_URL": simulated.base_url,
-            "OPENAI_API_KEY": "sk-simulated",
-            "OTEL_SERVICE_NAME": service,
-            "OTEL_EXPORTER_OTLP_ENDPOINT": stack.otlp_http,
-            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-            "OTEL_BSP_SCHEDULE_DELAY": "200",
-            "OTEL_METRIC_EXPORT_INTERVAL": "1000",
-            "SPANLEDGER_BUDGETS": f"run={LIMIT}USD",
-            "SPANLEDGER_STORE": f"sqlite://{tmp_path}/books.sqlite",
-        }
-        command = [str(Path(sys.executable).parent / "opentelemetry-instrument"), sys.executable, "app.py", str(port)]
-        with subprocess.Popen(command, env=environment, cwd=tmp_path) as app:
-            try:
-                refused = eventually(lambda: asked(port), lambda found: found is not None, 40)
-                assert refused is not None
-                problem = json.load(refused)
-                spans = jaeger.spans(service, 5)
-                limit = prometheus.value(f'max(spanledger_budget_limit_USD{{job="{service}"}})', LIMIT)
-                refusals = prometheus.value(f'sum(spanledger_budget_refusals_total{{job="{service}"}})', 1)
-            finally:
-                app.send_signal(signal.SIGTERM)
+    environment = {
+        "OTEL_SERVICE_NAME": service,
+        "OTEL_METRIC_EXPORT_INTERVAL": "1000",
+        "SPANLEDGER_BUDGETS": f"run={LIMIT}USD",
+        "SPANLEDGER_STORE": f"sqlite://{tmp_path}/books.sqlite",
+    }
+    with provider.serve() as simulated, running(SCRIPT, tmp_path, stack, simulated, **environment) as port:
+        refused = eventually(lambda: asked(port), lambda found: found is not None, 40)
+        assert refused is not None
+        problem = json.load(refused)
+        spans = jaeger.spans(service, 5)
+        limit = prometheus.value(f'max(spanledger_budget_limit_USD{{job="{service}"}})', LIMIT)
+        refusals = prometheus.value(f'sum(spanledger_budget_refusals_total{{job="{service}"}})', 1)
     assert (refused.code, refused.headers["content-type"]) == (429, "application/problem+json")
     assert (problem["budget"], problem["kind"], problem["limit"]) == ("run/run", "insufficient", "0.000200000")
     assert (limit, refusals) == (LIMIT, 1)
