@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine
 from tests.support.waiting import until
 
 from spanledger.budget.inline import parse
@@ -21,7 +21,7 @@ from spanledger.budget.memory import MemoryStore
 from spanledger.budget.model import plain
 from spanledger.budget.store import Claim, Counter, Store
 from spanledger.config import Settings
-from spanledger.ledger import Charge, Entry, database, schema
+from spanledger.ledger import CacheEvent, Charge, Entry, database
 from spanledger.ledger.entry import Status
 from spanledger.ledger.migrate import migrate
 from spanledger.ledger.writes import write
@@ -209,10 +209,17 @@ def _charge(store: Store, found: list[Entry]) -> None:
 def _cached(engine: Engine) -> None:
     dice = random.Random(7)
     rates = (("l1", 0.42), ("l2", 0.2), ("prompt", 0.66), ("semantic", 0.1))
-    events = [
-        {"id": f"{layer}-{number}", "at": int((NOW - dice.random() * 86_400 * DAYS) * NANO), "layer": layer,
-         "hit": dice.random() < rate, "tenant": dice.choice(("acme", "globex"))}
-        for layer, rate in rates for number in range(300)
-    ]  # fmt: skip
-    with engine.begin() as connection:
-        connection.execute(insert(schema.cache_events), events)
+    write(
+        engine,
+        [
+            CacheEvent(
+                f"{layer}-{number}",
+                int((NOW - dice.random() * 86_400 * DAYS) * NANO),
+                layer,
+                dice.random() < rate,
+                tenant=dice.choice(("acme", "globex")),
+            )
+            for layer, rate in rates
+            for number in range(300)
+        ],
+    )

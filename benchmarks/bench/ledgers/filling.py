@@ -6,19 +6,22 @@ are what the ledger would have made of them.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, insert, literal, select, text
 
-from bench.ledgers.week import BEGIN, DAY, DAYS, entries
+from bench.ledgers.week import BEGIN, DAY, DAYS, cache_events, entries
+from spanledger.ledger import schema
+from spanledger.ledger.closing import close_all
 from spanledger.ledger.entry import Entry
-from spanledger.ledger.schema import cache_events, calls, latencies, rollups, runs
+from spanledger.ledger.schema import cache_rollups, calls, latencies, rollups, runs
 from spanledger.ledger.writes import BATCH, write
 from spanledger.money import NANO
 
+#: Sums of minutes that are closed at a time: nobody waits for it.
+AT_ONCE = 100_000
 #: The weeks of a ledger: ninety days and one.
 WEEKS = 13
 END = BEGIN + WEEKS * DAYS * DAY
@@ -32,9 +35,9 @@ def fill(engine: Engine, count: int) -> None:
     written = entries(count // WEEKS)
     while batch := list(islice(written, BATCH)):
         write(engine, batch)
-    with engine.begin() as connection:
-        _cache_events(connection, count // WEEKS // 10)
-    indexes = [index for table in (calls, runs, cache_events) for index in table.indexes]
+    write(engine, list(cache_events(count // WEEKS // 10)))
+    close_all(engine, END + DAY, AT_ONCE)
+    indexes = [index for table in (calls, runs, schema.cache_events) for index in table.indexes]
     for index in indexes:
         index.drop(engine)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -49,29 +52,14 @@ def fill(engine: Engine, count: int) -> None:
         connection.execute(text("ANALYZE"))
 
 
-def _cache_events(connection: Connection, count: int) -> None:
-    dice = random.Random(2)
-    rows = [
-        {
-            "id": f"{number:08x}",
-            "at": BEGIN * NANO + dice.randrange(DAYS * DAY * NANO),
-            "layer": dice.choice(("l1", "l2")),
-            "hit": dice.random() < 0.3,
-        }
-        for number in range(count)
-    ]
-    if rows:
-        connection.execute(insert(cache_events), rows)
-
-
 def _copy(connection: Connection, week: int) -> None:
-    for table in (calls, runs, cache_events):
+    for table in (calls, runs, schema.cache_events):
         times = _TIMES[table.name]
         shift = week * DAYS * DAY * NANO
         columns = [_moved(column, times, shift, week) for column in table.c]
         first = table.c[times[0]]
         _insert(connection, table, select(*columns).where(first < (BEGIN + DAYS * DAY) * NANO))
-    for table in (rollups, latencies):
+    for table in (rollups, latencies, cache_rollups):
         shift = week * DAYS * DAY
         columns = [column + literal(shift) if column.name == "at" else column for column in table.c]
         _insert(connection, table, select(*columns).where(table.c.at < BEGIN + DAYS * DAY))

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 
-from spanledger.ledger import Entry
+from spanledger.ledger import CacheEvent, Entry
 from spanledger.money import NANO
 from spanledger.usage import Usage
 
 DAY = 86_400
 DAYS = 7
-#: A Monday, some way back: the ledger has all of its days.
-BEGIN = 1_780_272_000
+#: A Thursday, as the ledger's weeks begin, some way back: it has all of its days.
+BEGIN = 1_779_926_400
 #: Provider, model, nano-USD for a token in and out (None: unpriced), how many tokens it says in a second, how popular.
 MODELS = (
     ("openai", "gpt-4o-mini", 150, 600, 90, 30),
@@ -42,7 +42,7 @@ TENANTS = tuple(f"tenant-{number:02}" for number in range(40))
 USERS = 20_000
 STATUSES, _OF_STATUS = ("success", "error", "timeout", "refused"), (9600, 250, 90, 60)
 _HOURS = (2, 1, 1, 1, 1, 2, 4, 7, 10, 12, 12, 11, 10, 11, 12, 12, 11, 9, 7, 6, 5, 4, 3, 3)
-_WEEKDAYS = (10, 11, 11, 11, 10, 4, 3)
+_WEEKDAYS = (11, 10, 4, 3, 10, 11, 11)
 _TENANT = tuple(accumulate(1 / (rank + 2) for rank in range(len(TENANTS))))
 _STAGE = tuple(accumulate(1 / (rank + 3) for rank in range(len(STAGES))))
 
@@ -127,3 +127,20 @@ def _usage(dice: random.Random, estimated: bool, *, speaks: bool) -> Usage:
 def _took(dice: random.Random, usage: Usage | None, speed: int) -> int:
     seconds = dice.lognormvariate(-1.2, 0.5) + (usage.output / speed if usage and speed else 0)
     return int(seconds * dice.lognormvariate(0, 0.2) * NANO)
+
+
+def cache_events(count: int, seed: int = 2) -> Iterator[CacheEvent]:
+    """So many times that two caches of the company's were asked in the week."""
+    dice = random.Random(seed)
+    stages = [_stage(dice, number) for number in range(len(STAGES))]
+    for number in range(count):
+        stage = dice.choices(stages, cum_weights=_STAGE)[0]
+        yield CacheEvent(
+            f"{number:08x}",
+            BEGIN * NANO + dice.randrange(DAYS * DAY * NANO),
+            dice.choice(("l1", "l2")),
+            dice.random() < 0.3,
+            operation=stage.operation,
+            stage=stage.name,
+            tenant=dice.choices(TENANTS, cum_weights=_TENANT)[0],
+        )

@@ -1,18 +1,20 @@
-"""The caches of the app's and what evaluations said: events in tables of their own, which rollups do not hold."""
+"""The caches of the app's and what evaluations said: sums and rows of their own."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, fields, replace
+from functools import partial
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
+from spanledger.ledger import rolled
+from spanledger.ledger.cuts import MINUTE
 from spanledger.ledger.filters import ALL, Filter, Window
+from spanledger.ledger.hits import FINEST, KNOWN, cut_of
 from spanledger.ledger.results import Hits
-from spanledger.ledger.schema import cache_events, calls, runs, scores
+from spanledger.ledger.schema import calls, runs, scores
 from spanledger.money import NANO
-
-#: What an event of a cache says of its call.
-KNOWN = ("operation", "stage", "tenant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,22 @@ def answers(only: Filter) -> bool:
 
 def hits(connection: Connection, window: Window, only: Filter = ALL) -> dict[str, Hits]:
     """How often caches were asked and answered, by layer. The filter is one that they can answer."""
-    event = cache_events.c
-    found = func.sum(case((event.hit, 1), else_=0))
-    wanted = [func.coalesce(event[name], "") == value for name in KNOWN if (value := getattr(only, name)) is not None]
-    inside = and_(event.at >= window.since * NANO, event.at < window.until * NANO)
-    rows = connection.execute(select(event.layer, found, func.count()).where(inside, *wanted).group_by(event.layer))
-    return {layer: Hits(int(hit), int(asked) - int(hit)) for layer, hit, asked in rows}
+    bound = only.wanted
+    found: defaultdict[str, Hits] = defaultdict(Hits)
+    for layer, sign, hit, missed in rolled.read(connection, window, partial(_part, tuple(bound)), bound):
+        found[layer] += Hits(sign * int(hit), sign * int(missed))
+    return {layer: one for layer, one in found.items() if one != Hits()}
+
+
+def _part(told: tuple[str, ...], grain: int, sign: int, at: str) -> str:
+    """Of a cut that is kept, the columns that it does not tell apart are empty."""
+    cut = FINEST if grain == MINUTE else cut_of(told)
+    wanted = [f" AND {name} = :{name}" for name in told]
+    empty = [f" AND {name} = ''" for place, name in enumerate(KNOWN) if not cut >> place & 1]
+    return (  # numbers and names of ours
+        f"SELECT layer, {sign}, SUM(hits), SUM(misses) FROM cache_rollups "  # noqa: S608
+        f"WHERE grain = {grain} AND cut = {cut} AND at {at}{''.join(wanted + empty)} GROUP BY layer"
+    )
 
 
 def marks(connection: Connection, window: Window, only: Filter = ALL) -> dict[str, Marks]:

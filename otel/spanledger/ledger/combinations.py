@@ -12,6 +12,8 @@ from spanledger.ledger.cuts import COARSE, FINEST
 from spanledger.ledger.dialect import found, put
 from spanledger.ledger.schema import DIMENSIONS, dimensions
 
+#: Of combinations, by their values: their ids in each of the coarse cuts, and in the finest at the end.
+Ids = Mapping[tuple[str, ...], tuple[int, ...]]
 _COLUMNS = range(len(DIMENSIONS))
 #: Which columns each of the coarse cuts tells apart; no more than four, a place that is 0 fills up.
 _TOLD = [tuple(place for place in _COLUMNS if cut >> place & 1) for cut in COARSE]
@@ -36,8 +38,8 @@ def ids(values: tuple[str, ...]) -> tuple[int, ...]:
     return (*(marks[a] ^ marks[b] ^ marks[c] ^ marks[d] for a, b, c, d in _FILLED), finest)
 
 
-def known(connection: Connection, wanted: Mapping[tuple[str, ...], tuple[int, ...]]) -> None:
-    """Make sure that the database knows what these combinations, given with their ids, stand for."""
+def known(connection: Connection, wanted: Ids) -> None:
+    """Make sure that the database knows what these combinations stand for."""
     keys = {(FINEST, all_[-1]): values for values, all_ in wanted.items()}
     there = found(connection, dimensions, ("cut", "id"), "id", list(keys))
     new = {row[:2]: row for key, values in keys.items() if key not in there for row in _rows(values)}

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func
 
 from spanledger.ledger.cuts import DAY as _DAY
-from spanledger.ledger.cuts import HOUR as _HOUR
 from spanledger.ledger.cuts import MINUTE as _MINUTE
 from spanledger.ledger.schema import calls, dimensions
 from spanledger.money import NANO
@@ -31,25 +30,6 @@ class Window:
         """How long it is."""
         return (self.until - self.since) / _DAY
 
-    def pieces(self, most: int = _DAY) -> tuple[tuple[int, int, int], ...]:
-        """The same as spans of whole days, hours and minutes: as few sums as possible. Grain, beginning, end.
-
-        No span is longer than `most`.
-        """
-        grains = tuple(grain for grain in (_DAY, _HOUR, _MINUTE) if grain <= most)
-        return tuple(piece for piece in _pieces(self.since, self.until, grains) if piece[1] < piece[2])
-
-
-def _pieces(since: int, until: int, grains: tuple[int, ...]) -> list[tuple[int, int, int]]:
-    grain, *finer = grains
-    first, last = -(-since // grain) * grain, until // grain * grain
-    if first > last:  # nothing whole of this grain is inside
-        return _pieces(since, until, tuple(finer)) if finer else []
-    rest = tuple(finer)
-    before = _pieces(since, first, rest) if rest else []
-    after = _pieces(last, until, rest) if rest else []
-    return [*before, (grain, first, last), *after]
-
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -70,23 +50,25 @@ class Filter:
         """Whether sums are kept of what it asks for; of single users none are."""
         return self.user is None
 
-    def _wanted(self) -> dict[str, str]:
+    @property
+    def wanted(self) -> dict[str, str]:
+        """What it asks for, by column."""
         return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
 
     @property
     def names(self) -> tuple[str, ...]:
         """What it asks about."""
-        return tuple(self._wanted())
+        return tuple(self.wanted)
 
     def of_rollups(self) -> list[ColumnElement[bool]]:
         """As conditions on the combinations."""
-        return [dimensions.c[name] == value for name, value in self._wanted().items()]
+        return [dimensions.c[name] == value for name, value in self.wanted.items()]
 
     def of_calls(self) -> list[ColumnElement[bool]]:
         """As conditions on rows. One that an index serves is left as plain as it serves."""
         return [
             column_of(name) == value if value else func.coalesce(column_of(name), "") == ""
-            for name, value in self._wanted().items()
+            for name, value in self.wanted.items()
         ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from spanledger.ledger.schema import SUMS
@@ -37,20 +37,34 @@ def merged(there: bytes, new: Mapping[int, int]) -> bytes:
     First the bins, then their counts, in 16 bits each, the low byte first whatever the machine: a file may move to
     another. Of a higher count there are several.
     """
-    bins: Bins = defaultdict(int, new)
-    unpack_bins(there, bins)
+    bins = _unpacked(there)
+    for bin_, count in new.items():
+        bins[bin_] = bins.get(bin_, 0) + count
     if min(bins.values()) <= 0 or max(bins.values()) > _MOST:
         parts = [(bin_, min(rest, _MOST)) for bin_, count in bins.items() for rest in range(count, 0, -_MOST)]
         return _shorts(2 * len(parts)).pack(*(bin_ for bin_, _ in parts), *(count for _, count in parts))
     return _shorts(2 * len(bins)).pack(*bins, *bins.values())
 
 
-def unpack_bins(packed_bins: bytes, into: Bins) -> None:
-    """Add bins to others."""
+def unpack_bins(packed_bins: bytes, into: Bins, sign: int = 1) -> None:
+    """Add bins to others, or take them away with a `sign` of -1."""
+    for bin_, count in _pairs(packed_bins):
+        into[bin_] += sign * count
+
+
+def _unpacked(packed_bins: bytes) -> dict[int, int]:
+    bins = dict(_pairs(packed_bins))
+    if 4 * len(bins) == len(packed_bins):
+        return bins
+    all_: Bins = defaultdict(int)  # there are some of a high count
+    unpack_bins(packed_bins, all_)
+    return all_
+
+
+def _pairs(packed_bins: bytes) -> Iterable[tuple[int, int]]:
     half = len(packed_bins) // 4
     flat = _shorts(2 * half).unpack(packed_bins)
-    for bin_, count in zip(flat[:half], flat[half:], strict=True):
-        into[bin_] += count
+    return zip(flat[:half], flat[half:], strict=True)
 
 
 @lru_cache(maxsize=1024)

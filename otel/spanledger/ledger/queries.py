@@ -6,7 +6,6 @@ Sums and percentiles come out of the rollups. Only questions about single users 
 from __future__ import annotations
 
 from collections import defaultdict
-from operator import add
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, case, func, literal, literal_column, select
@@ -24,7 +23,6 @@ DAY, HOUR = cuts.DAY, cuts.HOUR
 WEEK = 7
 #: What can be grouped by, besides nothing.
 GROUPS = (*DIMENSIONS, "user", "day")
-_LENGTHS = {"day": DAY, "hour": HOUR}
 
 
 def totals(connection: Connection, window: Window, only: Filter = ALL) -> Totals:
@@ -39,14 +37,14 @@ def by(connection: Connection, group: str, window: Window, only: Filter = ALL) -
     """
     if group not in GROUPS:
         raise ValueError(f"{group!r} is nothing to group by; take one of {', '.join(GROUPS)}")
-    return _summed(connection, window, only, group)
+    return _summed(connection, window, only, DAY if group == "day" else group)
 
 
 def daily(connection: Connection, window: Window, only: Filter = ALL) -> dict[int, Totals]:
     """For each UTC day, by its beginning in seconds since the epoch; days without calls too."""
-    found = by(connection, "day", window, only)
+    found = steps(connection, DAY, window, only)
     days = range(window.since // DAY * DAY, window.until, DAY)
-    return {day: found.get(str(day), Totals()) for day in days}
+    return {day: found.get(day, Totals()) for day in days}
 
 
 def percentiles(connection: Connection, window: Window, only: Filter = ALL) -> Percentiles:
@@ -89,11 +87,11 @@ def projection(connection: Connection, now: float, only: Filter = ALL) -> Projec
     """
     today = int(now // DAY) * DAY
     so_far = totals(connection, Window.of(today, now), only)
-    week = _summed(connection, Window(today - WEEK * DAY, today), only, "hour")
-    first = min((int(hour) for hour, sums in week.items() if _rows(sums)), default=today)
+    week = steps(connection, HOUR, Window(today - WEEK * DAY, today), only)
+    first = min((hour for hour, sums in week.items() if _rows(sums)), default=today)
     by_hour: defaultdict[int, int] = defaultdict(int)
     for hour, sums in week.items():
-        by_hour[int(hour) % DAY] += sums.cost
+        by_hour[hour % DAY] += sums.cost
     clock = now - today
     until_now = sum(cost * min(max((clock - hour) / HOUR, 0.0), 1.0) for hour, cost in by_hour.items())
     cost = sum(by_hour.values())
@@ -106,15 +104,24 @@ def _rows(sums: Totals) -> int:
     return sums.calls + sums.lost
 
 
-def _summed(connection: Connection, window: Window, only: Filter, group: str | None) -> dict[str, Totals]:
-    rolled_up = only.rolled_up and group != "user"
-    statement = rolled.sums(window, only, group) if rolled_up else _of_calls(window, only, group)
-    found: dict[str, list[Any]] = {}
-    for key, *sums in () if statement is None else connection.execute(statement):
-        if sums[0] is not None:
-            before = found.get(str(key))
-            found[str(key)] = sums if before is None else list(map(add, before, sums))
-    return {key: Totals(*(int(value or 0) for value in sums)) for key, sums in found.items()}
+def steps(connection: Connection, length: int, window: Window, only: Filter = ALL) -> dict[int, Totals]:
+    """For spans of so many seconds, by their beginning; those without calls are left out.
+
+    An hour or a day has to be a whole number of them, or they of it.
+    """
+    return {int(at): sums for at, sums in _summed(connection, window, only, length).items()}
+
+
+def _summed(connection: Connection, window: Window, only: Filter, group: rolled.Group) -> dict[str, Totals]:
+    if only.rolled_up and group != "user":
+        rows = rolled.sums(connection, window, only, group)
+    else:
+        rows = ((key, 1, *sums) for key, *sums in connection.execute(_of_calls(window, only, group)))
+    found: dict[str, list[int]] = {}
+    for key, sign, *sums in rows:
+        there = found.setdefault(str(key), [0] * len(sums))
+        found[str(key)] = [one + sign * int(more or 0) for one, more in zip(there, sums, strict=True)]
+    return {key: Totals(*sums) for key, sums in found.items() if any(sums)}
 
 
 def of_trace(connection: Connection, trace_id: str, only: Filter = ALL) -> Totals:
@@ -123,10 +130,10 @@ def of_trace(connection: Connection, trace_id: str, only: Filter = ALL) -> Total
     return Totals(*(int(value or 0) for value in connection.execute(statement).one()))
 
 
-def _of_calls(window: Window, only: Filter, group: str | None) -> Select[Any]:
+def _of_calls(window: Window, only: Filter, group: rolled.Group) -> Select[Any]:
     key: ColumnElement[Any] = literal("")
     if group is not None:
-        key = _beginning(_LENGTHS[group]) if group in _LENGTHS else func.coalesce(column_of(group), "")
+        key = _beginning(group) if isinstance(group, int) else func.coalesce(column_of(group), "")
     statement = select(key, *_added_up()).where(during(window), *only.of_calls())
     return statement if group is None else statement.group_by(key)
 
@@ -175,10 +182,8 @@ def _quantiles(bins: Bins) -> Percentiles:
 def _bins(connection: Connection, window: Window, only: Filter, group: str | None) -> dict[str, Bins]:
     bins: defaultdict[str, Bins] = defaultdict(lambda: defaultdict(int))
     if only.rolled_up and group != "user":
-        statement = rolled.bins(window, only, group)
-        for key, packed in () if statement is None else connection.execute(statement):
-            if packed is not None:
-                unpack_bins(packed, bins[str(key)])
+        for key, sign, packed in rolled.bins(connection, window, only, group):
+            unpack_bins(packed, bins[str(key)], sign)
         return bins
     name = literal("") if group is None else func.coalesce(column_of(group), "")
     left = and_(calls.c.kind == "call", calls.c.status != "refused")

@@ -101,6 +101,9 @@ class Hits:
     hits: int = 0
     misses: int = 0
 
+    def __add__(self, other: Hits) -> Hits:
+        return Hits(self.hits + other.hits, self.misses + other.misses)
+
     @property
     def rate(self) -> float | None:
         """The share that was answered; None where nobody asked."""

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Column, Connection, Delete, Engine, Table, delete, func, select
 
-from spanledger.ledger.cuts import COARSE, DAY, FINEST, GRAINS, MINUTE
+from spanledger.ledger import closing, hits
+from spanledger.ledger.cuts import DAY, GRAINS, cuts_of
 from spanledger.ledger.dialect import asked
-from spanledger.ledger.schema import cache_events, calls, latencies, rollups, runs, scores
+from spanledger.ledger.schema import cache_events, cache_rollups, calls, latencies, rollups, runs, scores
 from spanledger.money import NANO
 
 #: Rows that are forgotten at a time: a transaction with so many is over.
@@ -26,7 +27,10 @@ _ROWS: tuple[tuple[Table, Column[int], Column[int]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Days that each is kept. `minutes` and `hours` are the sums that windows begin and end with."""
+    """Days that each is kept. `minutes` (and tens of them) and `hours` are the sums that windows begin and end with.
+
+    The ends of a window that is older are taken as the nearest whole hour, or day. Weeks are kept as days are.
+    """
 
     calls: int | None = 400
     runs: int | None = 400
@@ -43,14 +47,15 @@ class Keep:
 
 
 def prune(engine: Engine, keep: Keep, now: float) -> int:
-    """Forget what is too old at `now`, seconds since the epoch; how many rows that were."""
+    """Close what is over, and forget what is too old at `now`, seconds since the epoch; how many rows that were."""
+    closing.close_all(engine, now)
     return sum(pruning(engine, keep, now))
 
 
 def pruning(engine: Engine, keep: Keep, now: float) -> Iterator[int]:
     """The same a transaction at a time: yields how many rows it forgot. No connection is open in between.
 
-    So much at a time that writers, who wait for each other, hardly notice.
+    So much at a time that writers, who wait for each other, hardly notice. Minutes that are not closed stay.
     """
     gone = 1
     while gone:
@@ -92,11 +97,12 @@ def _days_of_rows(keep: Keep) -> tuple[int | None, ...]:
 
 
 def _old_sums(connection: Connection, keep: Keep, now: float) -> Iterator[Delete]:
-    """The first day of each cut that has days too old, in the order in which writers lock."""
-    kept = zip(GRAINS, (keep.minutes, keep.hours, keep.days), strict=True)
-    before = {grain: int(now - days * DAY) // DAY * DAY for grain, days in kept if days is not None}
-    places = [(grain, cut) for grain in before for cut in sorted((FINEST,) if grain == MINUTE else (*COARSE, FINEST))]
-    for table in (rollups, latencies) if places else ():
+    """The first day of each cut that has days too old, in the order in which writers lock. None that is not closed."""
+    kept = zip(GRAINS, (keep.minutes, keep.minutes, keep.hours, keep.days, keep.days), strict=True)
+    over = closing.closed(connection).until // DAY * DAY
+    before = {grain: min(over, int(now - days * DAY) // DAY * DAY) for grain, days in kept if days is not None}
+    for table, cuts in ((rollups, cuts_of), (latencies, cuts_of), (cache_rollups, hits.cuts_of)) if before else ():
+        places = [(grain, cut) for grain in before for cut in sorted(cuts(grain))]
         of, row = asked(connection, table, ("grain", "cut"), places), table.c
         oldest = select(func.min(row.at)).where(row.grain == of.c.grain, row.cut == of.c.cut).scalar_subquery()
         for grain, cut, first in connection.execute(select(of.c.grain, of.c.cut, oldest)):

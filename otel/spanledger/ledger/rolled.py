@@ -1,95 +1,95 @@
-"""Reading rollups: a window taken apart into days, hours and minutes, each read in the coarsest cut that answers."""
+"""Reading rollups: a window is taken apart into spans of time, each read in the coarsest cut that answers.
+
+The statements are put together as text. There are many kinds of questions, and to compile each takes longer than to
+answer it. Only numbers and names of columns of ours are written into it; what was asked for is bound.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, Table, TextClause, and_, literal, select, text
+from sqlalchemy import Connection, text
 
-from spanledger.ledger.cuts import DAY, FINEST, HOUR, MANY, MINUTE, for_question
+from spanledger.ledger import closing
+from spanledger.ledger.cuts import FINEST, MINUTE, TEN, WEEK, for_question
 from spanledger.ledger.filters import Filter, Window
-from spanledger.ledger.schema import SUMS, dimensions, latencies, rollups
+from spanledger.ledger.schema import SUMS
+from spanledger.ledger.spans import spans
 
-#: Spelled out once: there are many kinds of questions, and each would have to compile these.
-_SUMMED = text(", ".join(f"SUM(rollups.{name})" for name in SUMS))
-_BINS = text("latencies.bins")
-#: Groups of time: the beginnings of whole ones.
-_TIMES: dict[str | None, ColumnElement[Any]] = {
-    "day": rollups.c.at - rollups.c.at % DAY,
-    "hour": rollups.c.at - rollups.c.at % HOUR,
-}
-_ALL = literal("")
-_Rows = Select[Any] | CompoundSelect[Any]
+#: What is grouped by: a dimension, the beginnings of spans of so many seconds, or nothing.
+Group = str | int | None
+#: Columns of many values: few combinations have two that were asked for.
+MANY = ("stage", "model", "tenant")
+#: A statement for a grain, a sign, and the times that are asked for as SQL has them.
+Part = Callable[[int, int, str], str]
+#: A key, whether what follows is added or taken away, and that.
+Row = tuple[Any, ...]
 
 
-def sums(window: Window, only: Filter, group: str | None) -> _Rows | None:
-    """Statement for rows of a key and the sums; None for a window of no time.
+class _Table(NamedTuple):
+    """What is read of a table of rollups, and whether its rows are added up by key."""
 
-    A key may come more than once, and with sums that are NULL where there was nothing to add up.
+    name: str
+    columns: str
+    summed: bool
+
+
+_SUMS = _Table("rollups", ", ".join(f"SUM(r.{name})" for name in SUMS), summed=True)
+_BINS = _Table("latencies", "r.bins", summed=False)
+
+
+def sums(connection: Connection, window: Window, only: Filter, group: Group) -> Iterator[Row]:
+    """Rows of a key, a sign and the sums. A key may come more than once."""
+    return _rows(connection, _SUMS, window, only, group)
+
+
+def bins(connection: Connection, window: Window, only: Filter, group: str | None) -> Iterator[Row]:
+    """Rows of a key, a sign and packed bins."""
+    return _rows(connection, _BINS, window, only, group)
+
+
+def read(
+    connection: Connection,
+    window: Window,
+    part: Callable[[int, int, str], str],
+    bound: dict[str, str],
+    most: int = WEEK,
+) -> Iterable[Row]:
+    """What the parts of a window come to: `part` makes a statement of a grain, a sign and the times that are asked for.
+
+    What is not closed is read by the minute. It is one statement for all of them, so that it sees one moment.
     """
-    parts = []
-    for grain, ats in _spans(window, HOUR if group == "hour" else DAY):
-        cut = for_question(grain, _told(only, group))
-        key = _TIMES[group] if group in _TIMES else _key(group)
-        part = _read(rollups, (grain, cut, ats), only, group, [key, _SUMMED])
-        parts.append(part if group is None else part.group_by(key))
-    return _together(parts)
+    closed = closing.closed(connection)
+    inside = spans(max(window.since, closed.first), min(window.until, closed.until), most)
+    parts = [part(span.grain, span.sign, f"IN ({', '.join(map(str, span.ats))})") for span in inside]
+    opened = max(window.since, closed.until)
+    if opened < window.until:
+        parts.append(part(MINUTE, 1, f"BETWEEN {opened} AND {window.until - 1}"))
+    return map(tuple, connection.execute(text(" UNION ALL ".join(parts)), bound)) if parts else ()
 
 
-def bins(window: Window, only: Filter, group: str | None) -> _Rows | None:
-    """The same for rows of a key and packed bins."""
-    return _together(
-        [
-            _read(latencies, (grain, cut, ats), only, group, [_key(group), _BINS])
-            for grain, ats in _spans(window, DAY)
-            for cut in (for_question(grain, _told(only, group), latencies=True),)
-        ]
-    )
-
-
-def _spans(window: Window, most: int) -> list[tuple[int, list[int]]]:
-    """By grain, no longer than `most`, the beginnings of the spans of time that a window is made of."""
-    found: defaultdict[int, list[int]] = defaultdict(list)
-    for grain, first, last in window.pieces(most):
-        found[grain] += range(first, last, grain)
-    return sorted(found.items())
-
-
-def _together(parts: Sequence[Select[Any]]) -> _Rows | None:
-    if not parts:
-        return None
-    return parts[0] if len(parts) == 1 else parts[0].union_all(*parts[1:])
-
-
-def _told(only: Filter, group: str | None) -> frozenset[str]:
-    return frozenset({*only.names, group} - {None, *_TIMES})  # type: ignore[arg-type]
-
-
-def _key(group: str | None) -> ColumnElement[Any]:
-    return _ALL if group is None else dimensions.c[group]
-
-
-def _read(
-    table: Table,
-    spans: tuple[int, int, list[int]],
-    only: Filter,
-    group: str | None,
-    columns: list[ColumnElement[Any] | TextClause],
-) -> Select[Any]:
-    """Rows of a table of rollups: grain, cut and beginnings are given.
+def _rows(connection: Connection, table: _Table, window: Window, only: Filter, group: Group) -> Iterator[Row]:
+    """Rows of a table of rollups.
 
     Where there are few combinations each is looked up in each span of time: a left join keeps SQLite to that order.
     """
-    grain, cut, ats = spans
-    row = table.c
-    asked = select(*columns)
-    there = and_(row.grain == grain, row.cut == cut, row.at.in_(ats))
-    if (group is None or group in _TIMES) and not only.names:
-        return asked.select_from(table).where(there)
-    of_it = row.dimension == dimensions.c.id
-    wanted = and_(dimensions.c.cut == cut, *only.of_rollups())
-    if cut != FINEST or (grain != MINUTE and sum(name in MANY for name in only.names) > 1):
-        return asked.select_from(dimensions.outerjoin(table, and_(there, of_it))).where(wanted)
-    return asked.select_from(table.join(dimensions, of_it)).where(there, wanted)
+    bound = only.wanted
+    told = frozenset(bound) | ({group} if isinstance(group, str) else frozenset())
+    wanted = "".join(f" AND d.{name} = :{name}" for name in bound)
+    key = "''" if group is None else f"d.{group}" if isinstance(group, str) else f"r.at - r.at % {group}"
+    end = " GROUP BY 1" if table.summed and group is not None else ""
+
+    def part(grain: int, sign: int, at: str) -> str:
+        cut = for_question(grain, told)
+        found = f"SELECT {key}, {sign}, {table.columns} FROM "  # noqa: S608  numbers and names of ours
+        there = f"r.grain = {grain} AND r.cut = {cut} AND r.at {at}"
+        if not told:
+            return f"{found}{table.name} r WHERE {there}{end}"
+        combined, of_it = f"d.cut = {cut}{wanted}", "r.dimension = d.id"
+        if cut == FINEST and not (grain > TEN and sum(name in MANY for name in bound) > 1):
+            return f"{found}{table.name} r JOIN dimensions d ON {of_it} WHERE {there} AND {combined}{end}"
+        return f"{found}dimensions d LEFT JOIN {table.name} r ON {there} AND {of_it} WHERE {combined}{end}"
+
+    rows = read(connection, window, part, bound, group if isinstance(group, int) else WEEK)
+    return (row for row in rows if row[2] is not None)  # in some spans of time there was nothing to add up

@@ -1,34 +1,27 @@
-"""Rollups: sums and latencies by minute, hour and day, kept up to date in the transaction that writes the rows.
+"""Rollups: sums and latencies by the minute in the finest cut, kept up to date in the transaction that writes the rows.
 
 Everything in them is a sum, so a row that comes late is added where it belongs, and one that is repriced is taken away
-as it was and added as it is.
+as it was and added as it is. The coarser sums are made of these once a span of time is over (`closing`); what comes
+later than that is added to them too.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from spanledger.ledger import combinations
-from spanledger.ledger.cuts import COARSE, DAILY, DAY, FINEST, HOUR, HOURLY, MINUTE, TIMED
-from spanledger.ledger.dialect import found, put
-from spanledger.ledger.packing import Bins, merged, packed, unpacked
-from spanledger.ledger.schema import DIMENSIONS, SUMS, latencies, rollups
+from spanledger.ledger import combinations, levels
+from spanledger.ledger.cuts import FINEST, MINUTE
+from spanledger.ledger.levels import At, Place
+from spanledger.ledger.packing import Bins, packed
+from spanledger.ledger.schema import DIMENSIONS, closed
 from spanledger.ledger.sketch import bin_of
 from spanledger.money import NANO
 
 Row = Mapping[str, Any]
-#: Grain, cut, beginning and combination: the key of a sum.
-Place = tuple[int, int, int, int]
-_PLACE = ("grain", "cut", "at", "dimension")
-_At = tuple[int, tuple[str, ...]]
-_T = TypeVar("_T")
-_CUTS = (*COARSE, FINEST)
-#: By the beginning of a span of time and the id of a combination, which no other has in whatever cut.
-_Cells = defaultdict[int, defaultdict[int, _T]]
 
 
 def model_of(row: Row) -> str | None:
@@ -72,16 +65,11 @@ def sums_of(row: Row) -> tuple[int, ...]:
 
 
 class Change:
-    """What rows change in the rollups. `add` with a `sign` of -1 takes a row away; `apply` writes it all.
-
-    Rows are gathered by the minute in the finest cut; all other sums are made of these.
-    """
+    """What rows change in the rollups. `add` with a `sign` of -1 takes a row away; `apply` writes it all."""
 
     def __init__(self) -> None:
-        self._sums: defaultdict[_At, int] = defaultdict(int)
-        self._bins: defaultdict[_At, Bins] = defaultdict(lambda: defaultdict(int))
-        self._ids: dict[tuple[str, ...], tuple[int, ...]] = {}
-        self._cuts: dict[int, int] = {}
+        self._sums: defaultdict[At, int] = defaultdict(int)
+        self._bins: defaultdict[At, Bins] = defaultdict(lambda: defaultdict(int))
         self._most = 0
 
     def add(self, rows: Iterable[Row], sign: int = 1) -> None:
@@ -98,68 +86,21 @@ class Change:
             raise OverflowError("what these calls come to has more than 64 bits")
 
     def apply(self, connection: Connection) -> None:
-        """Write it. In a fixed order, so that writers never wait for each other in a circle.
+        """Write it. Nobody closes a minute until the transaction is over."""
+        until = connection.scalar(select(closed.c.until).with_for_update(read=True)) or 0
+        ids = {values: combinations.ids(values) for _, values in self._sums}
+        combinations.known(connection, ids)
+        late_sums = {at: sums for at, sums in self._sums.items() if at[0] < until}
+        late_bins = {at: bins for at, bins in self._bins.items() if at[0] < until}
+        sums = {_minute(at, ids): sums for at, sums in self._sums.items()}
+        bins = {_minute(at, ids): bins for at, bins in self._bins.items()}
+        if late_sums:
+            sums |= levels.coarser(late_sums, ids, levels.plus)
+            bins |= levels.coarser(late_bins, ids, levels.with_bins)
+        levels.put_sums(connection, sums)
+        levels.put_bins(connection, bins)
 
-        Latencies are read, merged and written again: whoever has written the sums of a place has locked it.
-        """
-        self._ids = {values: combinations.ids(values) for _, values in self._sums}
-        self._cuts = {id_: cut for ids in self._ids.values() for id_, cut in zip(ids, _CUTS, strict=True)}
-        combinations.known(connection, self._ids)
-        sums = [(*place, *unpacked(all_)) for place, all_ in sorted(self._all_sums().items()) if all_]
 
-        def adding(insert: Any) -> Any:
-            added = {name: rollups.c[name] + insert.excluded[name] for name in SUMS}
-            return insert.on_conflict_do_update(index_elements=list(rollups.primary_key), set_=added)
-
-        put(connection, rollups, (*_PLACE, *SUMS), sums, adding)
-        self._apply_bins(connection)
-
-    def _apply_bins(self, connection: Connection) -> None:
-        new = {place: bins for place, bins in self._all_bins().items() if any(bins.values())}
-        there = found(connection, latencies, _PLACE, "bins", list(new))
-        rows = [(*place, merged(there.get(place, b""), bins)) for place, bins in sorted(new.items())]
-
-        def replacing(insert: Any) -> Any:
-            return insert.on_conflict_do_update(
-                index_elements=list(latencies.primary_key), set_={"bins": insert.excluded.bins}
-            )
-
-        put(connection, latencies, (*_PLACE, "bins"), rows, replacing)
-
-    def _all_sums(self) -> dict[Place, int]:
-        minutes = {(MINUTE, FINEST, at, self._ids[values][-1]): all_ for (at, values), all_ in self._sums.items()}
-        hours: _Cells[int] = defaultdict(lambda: defaultdict(int))
-        days: _Cells[int] = defaultdict(lambda: defaultdict(int))
-        for (at, values), all_ in self._sums.items():
-            ids, hour, day = self._ids[values], hours[at - at % HOUR], days[at - at % DAY]
-            for id_ in ids[:HOURLY]:
-                hour[id_] += all_
-            for id_ in ids[HOURLY:DAILY]:
-                day[id_] += all_
-            hour[ids[-1]] += all_
-        for at, cells in hours.items():
-            day = days[at - at % DAY]
-            for id_, all_ in cells.items():
-                day[id_] += all_
-        return minutes | dict(self._placed(HOUR, hours)) | dict(self._placed(DAY, days))
-
-    def _all_bins(self) -> dict[Place, Bins]:
-        minutes = {(MINUTE, FINEST, at, self._ids[values][-1]): bins for (at, values), bins in self._bins.items()}
-        hours: _Cells[Bins] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
-        days: _Cells[Bins] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
-        for (at, values), bins in self._bins.items():
-            ids, hour = self._ids[values], hours[at - at % HOUR]
-            for id_ in (*ids[:TIMED], ids[-1]):
-                cell = hour[id_]
-                for bin_, count in bins.items():
-                    cell[bin_] += count
-        for at, cells in hours.items():
-            day = days[at - at % DAY]
-            for id_, bins in cells.items():
-                cell = day[id_]
-                for bin_, count in bins.items():
-                    cell[bin_] += count
-        return minutes | dict(self._placed(HOUR, hours)) | dict(self._placed(DAY, days))
-
-    def _placed(self, grain: int, all_: _Cells[_T]) -> Iterator[tuple[Place, _T]]:
-        return (((grain, self._cuts[id_], at, id_), cell) for at, cells in all_.items() for id_, cell in cells.items())
+def _minute(at: At, ids: combinations.Ids) -> Place:
+    minute, values = at
+    return MINUTE, FINEST, minute, ids[values][-1]

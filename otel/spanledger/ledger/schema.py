@@ -242,6 +242,27 @@ latencies = Table(
     sqlite_with_rowid=False,
 )
 
+#: Up to when (seconds since the epoch) the minutes were added up to longer spans of time: a row, which comes with it.
+closed = Table(
+    "closed",
+    metadata,
+    Column("until", BigInteger, nullable=False),
+)
+
+#: How often caches were asked, by what their events say of the call; the finest cut by the minute, all others longer.
+#: Columns that a cut does not tell apart are empty.
+cache_rollups = Table(
+    "cache_rollups",
+    metadata,
+    Column("grain", Integer, primary_key=True),
+    Column("cut", SmallInteger, primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+    *(Column(name, String, primary_key=True) for name in ("operation", "stage", "tenant", "layer")),
+    Column("hits", BigInteger, nullable=False),
+    Column("misses", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 #: What is done from time to time by one of all processes, and when it is due again. The rows come with the table.
 upkeep = Table(
     "upkeep",

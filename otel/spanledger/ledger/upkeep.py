@@ -1,7 +1,8 @@
-"""What is too old is forgotten now and then, by one of all the processes that write into a database.
+"""What whoever writes into a database does beside: minutes are closed, and what is too old is forgotten.
 
-The table `upkeep` says when that is due. A process that finds it due puts the time off, which only one can do, and so
-has the turn; at the end it puts it off for longer. A turn that comes to no end is another's before long.
+Forgetting is the turn of one of all processes now and then. The table `upkeep` says when that is due. A process that
+finds it due puts the time off, which only one can do, and so has the turn; at the end it puts it off for longer. A turn
+that comes to no end is another's before long.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Engine, select, update
 
+from spanledger.ledger import closing
 from spanledger.ledger.retention import Keep, pruning
 from spanledger.ledger.schema import upkeep
 from spanledger.money import NANO
@@ -19,6 +21,8 @@ from spanledger.money import NANO
 EVERY = 6 * 3600
 #: Seconds between two looks of a process, and those that a turn is put off for by whoever takes it.
 LOOK = 600
+#: Seconds between two looks for minutes to close.
+CLOSE = 60
 _mine = upkeep.c.name == "prune"
 
 
@@ -28,11 +32,18 @@ class Upkeep:
     def __init__(self, engine: Engine, keep: Keep) -> None:
         self._engine = engine
         self._keep = keep
-        self._look = time.monotonic()
+        self._look = self._close = time.monotonic()
         self._turn: Iterator[int] | None = None
 
     def step(self) -> bool:
-        """Do the next transaction of a turn, where this process has one; whether there may be more to do at once."""
+        """Do the next transaction, of closing first and then of a turn, where this process has one.
+
+        Returns whether there may be more to do at once.
+        """
+        if time.monotonic() >= self._close:
+            if self._closes():
+                return True
+            self._close = time.monotonic() + CLOSE
         if self._turn is None:
             if time.monotonic() < self._look:
                 return False
@@ -42,6 +53,12 @@ class Upkeep:
             return True
         self._turn = None
         return False
+
+    def _closes(self) -> bool:
+        now = time.time()
+        with self._engine.connect().execution_options(reads=True) as connection:
+            due = closing.due(connection, now)
+        return due and closing.close(self._engine, now)
 
     def _turns(self) -> Iterator[int]:
         if claimed(self._engine, time.time_ns()):

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import JSON, Connection, Engine, case
 
+from spanledger.ledger import hits
 from spanledger.ledger.dialect import put, put_new
 from spanledger.ledger.entry import CacheEvent, Charge, Entry, Line, units_told
 from spanledger.ledger.rollup import Change
@@ -38,9 +39,11 @@ def write(engine: Engine, lines: Sequence[Line]) -> int:
 
 def insert_events(connection: Connection, events: Iterable[CacheEvent]) -> None:
     """Take events of caches in the transaction that is open."""
-    by_id = {event.id: tuple(map(_storable, event)) for event in events}
+    by_id = {event.id: CacheEvent(*map(_storable, event)) for event in events}
     rows = [by_id[id_] for id_ in sorted(by_id)]
-    put(connection, cache_events, CacheEvent._fields, rows, lambda insert: insert.on_conflict_do_nothing())
+    if rows:
+        new = put_new(connection, cache_events, CacheEvent._fields, rows)
+        hits.count(connection, [event for event in rows if event.id in new])
 
 
 def insert_entries(connection: Connection, entries: Iterable[Entry]) -> int:

@@ -14,6 +14,7 @@ from spanledger.budget.memory import MemoryStore
 from spanledger.budget.store import Claim, Counter, Gap
 from spanledger.errors import ConfigError
 from spanledger.ledger import Charge, Entry, exchange, queries, reconciling, schema
+from spanledger.ledger.closing import close_all
 from spanledger.ledger.filters import Window
 from spanledger.ledger.repricing import reprice
 from spanledger.ledger.retention import Keep, prune
@@ -62,6 +63,7 @@ def test_all_that_is_too_old_is_forgotten_whatever_lies_between_and_it_is_told_h
     told = [Entry(f"{day}", at, at, "chat", "openai", run=f"{day}") for day in days if (at := BEGIN + day * DAY_NANO)]
     lasting = Entry("lasting", BEGIN, BEGIN, "chat", "openai", run="300")
     write(engine, [*told, lasting])
+    close_all(engine, BEGIN // NANO + 301 * 86_400)
     before = rows(engine)
     gone = prune(engine, Keep(100, 100, 100, 100, 100, 100, 100), BEGIN // NANO + 300 * 86_400)
     assert gone == before - rows(engine)

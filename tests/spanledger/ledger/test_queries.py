@@ -15,7 +15,8 @@ from tests.support import ledger_databases
 from tests.support import ledger_oracle as oracle
 from tests.support.entries import BEGIN, DAYS, entries
 
-from spanledger.ledger import Entry, caches, database, queries, runs, schema
+from spanledger.ledger import CacheEvent, Entry, caches, database, queries, runs, schema
+from spanledger.ledger.closing import close_all
 from spanledger.ledger.filters import Filter, Window
 from spanledger.ledger.listing import PAGE, call, page, trace
 from spanledger.ledger.migrate import migrate
@@ -26,6 +27,8 @@ NANO = 1_000_000_000
 ENTRIES = list(entries(42, 4000))
 SINCE, UNTIL = BEGIN // NANO, BEGIN // NANO + DAYS * 86_400
 WHOLE = Window.of(SINCE, UNTIL)
+#: After how many calls minutes are closed, and up to which second: what is told later belongs before and after it.
+CLOSED = {1400: 1.3 * 86_400, 2800: (DAYS - 1) * 86_400 + 5000}
 QUESTIONS = settings(max_examples=60)
 
 
@@ -41,6 +44,8 @@ def ledger(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     told = random.Random(1).sample(ENTRIES, len(ENTRIES))
     for first in range(0, len(told), 700):
         write(engine, told[max(0, first - 50) : first + 700])
+        if first in CLOSED:
+            close_all(engine, SINCE + CLOSED[first])
     with engine.connect().execution_options(reads=True) as connection:
         yield connection
 
@@ -188,25 +193,13 @@ def test_what_cannot_be_grouped_by_is_named(ledger: Connection) -> None:
         queries.by(ledger, "weekday", WHOLE)
 
 
-def test_caches_are_counted_by_layer(engine: Any) -> None:
-    events = [("l1", True), ("l1", False), ("l1", True), ("l2", False)]
-    rows = [{"id": str(n), "at": BEGIN + n, "layer": layer, "hit": hit} for n, (layer, hit) in enumerate(events)]
-    with engine.begin() as connection:
-        connection.execute(insert(schema.cache_events), rows)
-        assert caches.hits(connection, WHOLE) == {"l1": Hits(2, 1), "l2": Hits(0, 1)}
-        assert caches.hits(connection, Window.of(0, 60)) == {}
-
-
 def test_caches_and_marks_are_those_of_the_calls_that_are_asked_about(engine: Any) -> None:
     write(engine, [Entry("c1", BEGIN, BEGIN, "chat", "openai", tenant="acme", run="r1")])
     write(engine, [Entry("c2", BEGIN, BEGIN, "chat", "openai", tenant="globex", run="r2")])
-    events = [
-        {"id": str(n), "at": BEGIN, "layer": "l1", "hit": True, "tenant": t} for n, t in enumerate(("acme", None))
-    ]
+    write(engine, [CacheEvent(str(n), BEGIN, "l1", hit=True, tenant=t) for n, t in enumerate(("acme", None))])
     said = [("1", "c1", None, 8.0), ("2", "c2", None, 6.0), ("3", None, "r1", 4.0)]
     marks = [{"id": i, "at": BEGIN, "call": c, "run": r, "name": "quality", "value": v} for i, c, r, v in said]
     with engine.begin() as connection:
-        connection.execute(insert(schema.cache_events), events)
         connection.execute(insert(schema.scores), marks)
         assert caches.hits(connection, WHOLE, Filter(tenant="acme")) == {"l1": Hits(1, 0)}
         assert caches.hits(connection, WHOLE, Filter(tenant="")) == {"l1": Hits(1, 0)}
@@ -234,14 +227,3 @@ def test_what_is_ahead_is_told_by_the_days_before(engine: Any) -> None:
     assert (found.days, found.rows) == (7, 1)
     assert (found.cost, found.today, found.of_today) == (28 * NANO, 2 * NANO, 8 * NANO)
     assert found.monthly == 120 * NANO
-
-
-@given(since=st.integers(0, 10**6), length=st.integers(0, 10**6))
-def test_a_window_is_taken_apart_without_gaps_and_overlaps(since: int, length: int) -> None:
-    window = Window.of(since, since + length)
-    at = window.since
-    for grain, first, last in sorted(window.pieces(), key=lambda piece: piece[1]):
-        assert first == at
-        assert first % grain == last % grain == 0
-        at = last
-    assert at == window.until

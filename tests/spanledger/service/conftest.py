@@ -13,7 +13,7 @@ from tests.support.entries import BEGIN, DAYS, NANO, entries
 from tests.support.postgres import postgres as started
 from tests.support.serving import asking, serving
 
-from spanledger.ledger import database, schema
+from spanledger.ledger import CacheEvent, database, schema
 from spanledger.ledger.migrate import migrate
 from spanledger.ledger.writes import write
 
@@ -33,16 +33,15 @@ def filled(url: str) -> Engine:
     write(engine, ENTRIES)
     step = DAYS * 86_400 * NANO // 200
     tenants = ("acme", "globex", None)
-    events = [
-        {"id": str(n), "at": BEGIN + n * step, "layer": LAYERS[n % 4], "hit": n % 3 == 0, "tenant": tenants[n % 3]}
-        for n in range(200)
-    ]
+    write(
+        engine,
+        [CacheEvent(str(n), BEGIN + n * step, LAYERS[n % 4], n % 3 == 0, tenant=tenants[n % 3]) for n in range(200)],
+    )
     marks = [
         {"id": str(n), "at": one.started, "call": one.id, "name": ("quality", "refined")[n % 2], "value": n % 5}
         for n, one in enumerate(ENTRIES[:100])
     ]
     with engine.begin() as connection:
-        connection.execute(insert(schema.cache_events), events)
         connection.execute(insert(schema.scores), marks)
     return engine
 

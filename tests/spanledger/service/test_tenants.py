@@ -20,7 +20,7 @@ from tests.support.serving import BUDGETS, TENANTS, asking, serving, tokens
 from spanledger.budget.memory import MemoryStore
 from spanledger.budget.register import counters
 from spanledger.budget.store import Claim, Counter
-from spanledger.ledger import Charge, Entry, schema
+from spanledger.ledger import CacheEvent, Charge, Entry, schema
 from spanledger.ledger.writes import write
 from spanledger.service.access import caller_of
 from spanledger.service.tokens import SCOPES
@@ -56,10 +56,9 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> tuple[FastAPI, dict[str,
     migrate(engine)
     write(engine, [call(tenant, number) for tenant in TENANTS for number in range(6)])
     at = BEGIN + NANO
+    write(engine, [CacheEvent(tenant, at, f"{tenant}-layer", hit=True, tenant=tenant) for tenant in TENANTS])
     with engine.begin() as connection:
         for tenant in TENANTS:
-            event = {"id": tenant, "at": at, "layer": f"{tenant}-layer", "hit": True, "tenant": tenant}
-            connection.execute(schema.cache_events.insert(), event)
             mark = {"id": tenant, "at": at, "call": f"{tenant}-0", "name": f"{tenant}-mark", "value": FACTORS[tenant]}
             connection.execute(schema.scores.insert(), mark)
     store = MemoryStore()

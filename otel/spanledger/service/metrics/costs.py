@@ -78,7 +78,7 @@ def _source(sums: Totals) -> Source:
 
 def _hit_rate(layers: dict[str, Hits] | None) -> float | None:
     found = () if layers is None else layers.values()
-    return percent(Hits(sum(one.hits for one in found), sum(one.misses for one in found)).rate)
+    return percent(sum(found, Hits()).rate)
 
 
 def _ahead(connection: Connection, asked: Asked) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spanledger.ledger import caches
+from spanledger.ledger.hits import KNOWN
 from spanledger.ledger.results import Hits
 from spanledger.service.answers.metrics import Cache, Layer, ProviderCache, Quality, Score
 from spanledger.service.figures import percent
@@ -10,7 +11,7 @@ from spanledger.service.metrics.reading import Reading
 
 #: The layers that dashboards know.
 LAYERS = ("l1", "l2", "prompt")
-_NOTE = f"Events of the app's caches say their {', '.join(caches.KNOWN)} only; filter by those to see them."
+_NOTE = f"Events of the app's caches say their {', '.join(KNOWN)} only; filter by those to see them."
 
 
 def quality(reading: Reading) -> Quality:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
-from operator import add
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, literal_column
 from sqlalchemy.types import BigInteger
 
-from spanledger.ledger.cuts import GRAINS, for_question
-from spanledger.ledger.filters import Filter, Window, during
-from spanledger.ledger.schema import calls, dimensions, rollups
+from spanledger.ledger import queries
+from spanledger.ledger.filters import Filter, Window
+from spanledger.ledger.results import Totals
+from spanledger.ledger.schema import calls
 from spanledger.money import NANO
 
 #: Steps that are drawn, in seconds, and how many of them a chart takes. Sums by the minute are many: a day is by hours.
@@ -50,38 +48,14 @@ def step_of(window: Window) -> int:
 def series(connection: Connection, window: Window, only: Filter) -> tuple[Point, ...]:
     """The steps of a window in their order, those without calls too. The first and the last may be cut."""
     step = step_of(window)
-    statements = _of_rollups(window, only, step) if only.rolled_up else (_of_calls(window, only, step),)
-    found: defaultdict[int, list[int]] = defaultdict(lambda: [0] * 5)
-    for statement in statements:
-        for at, *sums in connection.execute(statement):
-            found[int(at)] = list(map(add, found[int(at)], map(int, sums)))
-    return tuple(Point(at, *found[at]) for at in range(window.since - window.since % step, window.until, step))
+    found = queries.steps(connection, step, window, only)
+    return tuple(
+        _point(at, found.get(at, Totals())) for at in range(window.since - window.since % step, window.until, step)
+    )
 
 
-def _of_rollups(window: Window, only: Filter, step: int) -> Iterator[Select[Any]]:
-    """From the coarsest sums that are no longer than a step, in the coarsest cut that answers."""
-    row = rollups.c
-    coarsest = max(grain for grain in GRAINS if step % grain == 0)
-    at = row.at - row.at % literal_column(str(step), BigInteger)
-    sums = map(func.sum, (row.cost, row.unpriced, row.calls, row.lost, row.input + row.output))
-    asked = select(at, *sums).group_by(at)
-    for whole, since, until in window.pieces():
-        grain = min(whole, coarsest)
-        cut = for_question(grain, frozenset(only.names))
-        wanted = asked.where(row.grain == grain, row.cut == cut, row.at >= since, row.at < until)
-        if only.names:
-            of_it = and_(row.dimension == dimensions.c.id, dimensions.c.cut == cut)
-            wanted = wanted.join(dimensions, of_it).where(*only.of_rollups())
-        yield wanted
-
-
-def _of_calls(window: Window, only: Filter, step: int) -> Select[Any]:
-    row = calls.c
-    at = step_at(step)
-    unpriced, left = row.price_status == "unpriced", and_(row.kind == "call", row.status != "refused")
-    counts = (func.count().filter(wanted) for wanted in (unpriced, left, row.kind == "attempt"))
-    sums = (func.coalesce(func.sum(row.cost), 0), *counts, func.sum(row.input + row.output))
-    return select(at, *sums).where(during(window), *only.of_calls()).group_by(at)
+def _point(at: int, sums: Totals) -> Point:
+    return Point(at, sums.cost, sums.unpriced, sums.calls, sums.lost, sums.tokens)
 
 
 def step_at(step: int) -> ColumnElement[Any]:

@@ -19,6 +19,8 @@ def upgrade() -> None:
     _dimensions()
     _rollups()
     _latencies()
+    _closed()
+    _cache_rollups()
     _upkeep()
 
 
@@ -220,6 +222,28 @@ def _latencies() -> None:
         sa.Column("dimension", sa.BigInteger(), nullable=False),
         sa.Column("bins", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("grain", "cut", "at", "dimension"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _closed() -> None:
+    table = op.create_table("closed", sa.Column("until", sa.BigInteger(), nullable=False))
+    op.bulk_insert(table, [{"until": 0}])
+
+
+def _cache_rollups() -> None:
+    op.create_table(
+        "cache_rollups",
+        sa.Column("grain", sa.Integer(), nullable=False),
+        sa.Column("cut", sa.SmallInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("operation", sa.String(), nullable=False),
+        sa.Column("stage", sa.String(), nullable=False),
+        sa.Column("tenant", sa.String(), nullable=False),
+        sa.Column("layer", sa.String(), nullable=False),
+        sa.Column("hits", sa.BigInteger(), nullable=False),
+        sa.Column("misses", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("grain", "cut", "at", "operation", "stage", "tenant", "layer"),
         sqlite_with_rowid=False,
     )
 

@@ -1,0 +1,111 @@
+"""Sums of minutes added up to those of tens of minutes, hours, days and weeks, in each cut; and how sums are written.
+
+Sums are written in a fixed order, so that writers never wait for each other in a circle.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+from spanledger.ledger.combinations import Ids
+from spanledger.ledger.cuts import COARSE, DAY, FEW, FINEST, HOUR, TEN, WEEK
+from spanledger.ledger.dialect import found, put
+from spanledger.ledger.packing import Bins, merged, unpacked
+from spanledger.ledger.schema import SUMS, latencies, rollups
+
+#: Grain, cut, beginning and combination: the key of a sum.
+Place = tuple[int, int, int, int]
+#: A beginning, and the values of a combination that are told apart by the finest cut.
+At = tuple[int, tuple[str, ...]]
+T = TypeVar("T")
+#: Adds what is second to what is there; the second stays as it is.
+Plus = Callable[[T | None, T], T]
+#: By the beginning of a span of time and the id of a combination, which no other has in whatever cut.
+_Cells = defaultdict[int, dict[int, T]]
+_PLACE = ("grain", "cut", "at", "dimension")
+_CUTS = (*COARSE, FINEST)
+
+
+def plus(there: int | None, more: int) -> int:
+    """For sums."""
+    return more if there is None else there + more
+
+
+def with_bins(there: Bins | None, more: Bins) -> Bins:
+    """For latencies."""
+    if there is None:
+        return more.copy()
+    for bin_, count in more.items():
+        there[bin_] += count
+    return there
+
+
+def coarser(finer: Mapping[At, T], ids: Ids, add: Plus[T]) -> dict[Place, T]:
+    """What sums of minutes add to all longer spans of time."""
+    tens, hours = _longer(finer, TEN, add), _longer(finer, HOUR, add)
+    by_ten, by_hour = _told(tens, ids, add, 0, FEW), _told(hours, ids, add, FEW, len(COARSE))
+    _gather(by_hour, by_ten, HOUR, add)
+    by_day = _gather(defaultdict(dict), by_hour, DAY, add)
+    by_week = _gather(defaultdict(dict), by_day, WEEK, add)
+    cut_of = {id_: cut for all_ in ids.values() for id_, cut in zip(all_, _CUTS, strict=True)}
+    return {
+        (grain, cut_of[id_], at, id_): sums
+        for grain, cells in ((TEN, by_ten), (HOUR, by_hour), (DAY, by_day), (WEEK, by_week))
+        for at, of in cells.items()
+        for id_, sums in of.items()
+    }
+
+
+def _longer(finer: Mapping[At, T], grain: int, add: Plus[T]) -> dict[At, T]:
+    found: dict[At, T] = {}
+    for (at, values), sums in finer.items():
+        longer = (at - at % grain, values)
+        found[longer] = add(found.get(longer), sums)
+    return found
+
+
+def _told(sums: Mapping[At, T], ids: Ids, add: Plus[T], first: int, last: int) -> _Cells[T]:
+    """By some of the coarse cuts, and where these are the first, by the finest too: the others take it from there."""
+    cells: _Cells[T] = defaultdict(dict)
+    for (at, values), one in sums.items():
+        there, all_ = cells[at], ids[values]
+        for id_ in all_[first:last] if first else (*all_[:last], all_[-1]):
+            there[id_] = add(there.get(id_), one)
+    return cells
+
+
+def _gather(into: _Cells[T], cells: _Cells[T], grain: int, add: Plus[T]) -> _Cells[T]:
+    for at, of in cells.items():
+        there = into[at - at % grain]
+        for id_, one in of.items():
+            there[id_] = add(there.get(id_), one)
+    return into
+
+
+def put_sums(connection: Connection, sums: Mapping[Place, int]) -> None:
+    """Add sums to those that are there."""
+
+    def adding(insert: Any) -> Any:
+        added = {name: rollups.c[name] + insert.excluded[name] for name in SUMS}
+        return insert.on_conflict_do_update(index_elements=list(rollups.primary_key), set_=added)
+
+    rows = [(*place, *unpacked(all_)) for place, all_ in sorted(sums.items()) if all_]
+    put(connection, rollups, (*_PLACE, *SUMS), rows, adding)
+
+
+def put_bins(connection: Connection, bins: Mapping[Place, Bins]) -> None:
+    """Add latencies to those that are there. They are read, merged and written again: `put_sums` has locked them."""
+    new = {place: counts for place, counts in bins.items() if any(counts.values())}
+    there = found(connection, latencies, _PLACE, "bins", list(new))
+    rows = [(*place, merged(there.get(place, b""), counts)) for place, counts in sorted(new.items())]
+
+    def replacing(insert: Any) -> Any:
+        return insert.on_conflict_do_update(
+            index_elements=list(latencies.primary_key), set_={"bins": insert.excluded.bins}
+        )
+
+    put(connection, latencies, (*_PLACE, "bins"), rows, replacing)
