@@ -18,7 +18,7 @@ from spanledger.service.routes import budgets as api
 from spanledger.service.web.budgets import Standing, standings
 from spanledger.service.web.burning import Burn, burn
 from spanledger.service.web.looked import address
-from spanledger.service.web.page import Page, PageOf, PageRoute
+from spanledger.service.web.page import Page, PageOf, PageRoute, plain
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False, dependencies=[needs("read")])
 Done = Literal["raise", "reset", "resume"]
@@ -78,7 +78,7 @@ def change(page: PageOf, form: Annotated[Change, Form()]) -> Response:
         _do(page, form)
     except (ValidationError, Problem) as error:
         wrong = told(error.errors()) if isinstance(error, ValidationError) else said(error).detail
-        response = _shown(page, form, wrong=_plain(wrong), form=form)
+        response = _shown(page, form, wrong=plain(wrong), form=form)
         response.status_code = 422
         return response
     place = {"name": form.name, "scope_value": form.scope_value, "window": form.window}
@@ -92,11 +92,6 @@ def _do(page: Page, form: Change) -> Changed:
         return api.raise_(Raise(**which, to=form.to), page.caller, page.service)
     routes: Mapping[str, Callable[..., Changed]] = {"reset": api.reset, "resume": api.resume}
     return routes[form.action](Which(**which), page.caller, page.service)
-
-
-def _plain(detail: str) -> str:
-    """What is wrong, without where programs would look it up."""
-    return detail.replace("The request cannot be understood. ", "").replace(" /openapi.json says what is taken.", "")
 
 
 def _shown(page: Page, meant: Meant, *, done: str = "", wrong: str = "", form: Change | None = None) -> Response:
