@@ -62,8 +62,11 @@ def export(wanted: Annotated[tuple[Asked, exchange.Format], Depends(_wanted)], s
 
 
 def _parts(service: Service, asked: Asked, format_: exchange.Format) -> Iterator[bytes]:
-    """The file in parts. They are asked for by one thread after another, and as slowly as somebody reads: nothing here
-    may belong to a thread, or be kept from others meanwhile."""
+    """The file in parts.
+
+    They are asked for by one thread after another, as slowly as somebody reads: nothing here may belong to a thread, or
+    be kept from others meanwhile.
+    """
     out, window = _Out(), asked.window
     found = exchange.by_pages(service.reading, window.since * NANO, window.until * NANO, asked.only)
     for _ in exchange.portions(found, out, format_):

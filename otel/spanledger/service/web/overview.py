@@ -11,7 +11,7 @@ from spanledger.budget.store import StoreError
 from spanledger.ledger import queries
 from spanledger.ledger.filters import Filter, Window
 from spanledger.service.access import needs
-from spanledger.service.answers.metrics import Cost, Costs
+from spanledger.service.answers.metrics import Cost, Costs, OperationSpeed, Performance
 from spanledger.service.figures import at
 from spanledger.service.metrics.costs import costs
 from spanledger.service.metrics.performance import performance
@@ -57,8 +57,8 @@ def overview(page: PageOf, view: ViewOf) -> Response:
     with page.service.reading() as connection:
         reading = Reading(connection, asked)
         spent = costs(reading)
+        fast = performance(reading)
         found = {
-            "speed": performance(reading).all_operations,
             "caches": cache(reading),
             "today": queries.totals(connection, _since_midnight(asked.at), asked.only),
             "month": queries.totals(connection, _since_midnight(asked.at, day=1), asked.only),
@@ -70,8 +70,11 @@ def overview(page: PageOf, view: ViewOf) -> Response:
         "Overview",
         view,
         costs=spent,
+        speed=fast.all_operations,
         basis=[basis.format(days=spent.projection.days) for basis in _BASIS[spent.projection.method]],
         tops=_tops(spent),
+        operations=_operations(spent, fast),
+        more_operations=len(spent.by_operation[_TOP:]),
         budgets=rows[:_BUDGETS],
         more_budgets=len(rows[_BUDGETS:]),
         against={kind: _against(rows, kind, asked.only) for kind in ("day", "month")},
@@ -114,3 +117,9 @@ def _tops(spent: Costs) -> tuple[Top, ...]:
 def _top(by: str, title: str, found: Iterable[tuple[str, Cost]]) -> Top:
     rows = tuple(found)
     return Top(by, title, rows[:_TOP], len(rows[_TOP:]))
+
+
+def _operations(spent: Costs, fast: Performance) -> list[tuple[OperationSpeed, Cost]]:
+    """Those that cost most, the first of all first: how they did, and what they cost."""
+    speeds = {one.operation: one for one in fast.top_operations}
+    return [(speeds[one.operation], one) for one in spent.by_operation[:_TOP] if one.operation in speeds]
