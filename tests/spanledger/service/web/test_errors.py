@@ -82,7 +82,7 @@ def test_pages_of_errors_are_sound_in_light_and_dark_and_on_a_phone(
         tab.visit(address)
         assert said in tab.page.get_by_role("alert").inner_text()
         for scheme in ("light", "dark"):
-            tab.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            tab.page.emulate_media(color_scheme=scheme)
             assert faults(tab.page) == []
 
     tab.page.set_viewport_size({"width": 375, "height": 740})
