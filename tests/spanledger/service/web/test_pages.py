@@ -61,6 +61,19 @@ def test_the_overview_says_what_the_api_says(client: TestClient) -> None:
         assert one["stage"] in shown
 
 
+def test_the_overview_lists_the_operations_that_cost_most_with_how_they_did(client: TestClient) -> None:
+    told = client.get("/api/metrics/dashboard", params={"time_window_minutes": 1440}).json()
+    shown = text(client.get("/").text).partition("Operations that cost most")[2]
+    costs = {one["operation"]: one["cost_nano_usd"] for one in told["costs"]["by_operation"]}
+    found = told["performance"]["top_operations"]
+    assert [one["operation"] for one in found] == ["chat", "embeddings"]
+    for one in found:
+        times = (one[name] for name in ("p50_ms", "p95_ms", "p99_ms"))
+        took = [f"{ms:,.0f} ms" if ms < 10_000 else f"{ms / 1000:,.1f} s" for ms in times]
+        counts = (one["operation"], str(one["count"]), *took, f"{one['error_rate_percent']:.1f}%", str(one["refused"]))
+        assert f"{' '.join(counts)} {usd(costs[one['operation']])}" in shown
+
+
 def test_the_chart_adds_up_to_the_sum_in_any_window(client: TestClient) -> None:
     for asked in ("time_window_minutes=37", "time_window_minutes=1440", "time_window_minutes=10100",
                   "since=2026-11-03T05:07Z&until=2026-11-19T15:31Z", "since=2025-11-03&user=ann"):  # fmt: skip
