@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -79,16 +80,18 @@ def app(parts: Made, tokens: Tokens | None = None, **settings: Any) -> FastAPI:
 
 
 @contextmanager
-def listening(wanted: FastAPI) -> Iterator[str]:
-    """The address of a service while it runs."""
-    server = uvicorn.Server(uvicorn.Config(wanted, port=0, log_level="error", server_header=False))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    assert until(lambda: server.started)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
+def listening(wanted: FastAPI, send_buffer: int = 0) -> Iterator[str]:
+    """The address of a service while it runs. The kernel takes no more than `send_buffer` bytes for a slow reader."""
+    server = uvicorn.Server(uvicorn.Config(wanted, log_level="error", server_header=False))
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        if send_buffer:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+        thread = threading.Thread(target=server.run, args=([bound],), daemon=True)
+        thread.start()
+        assert until(lambda: server.started)
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
 
 
 def _weeks(book: PriceBook, calls: int) -> Iterator[Entry]:

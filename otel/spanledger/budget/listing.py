@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -66,25 +67,42 @@ ENOUGH = 0.02
 def rows(budgets: Sequence[Budget], store: Store) -> list[Row]:
     """The rows of all budgets, in their order; scope values by name. `global` is there before its first call."""
     now = store.now()
-    found = store.figures()
-    return [row for budget in budgets for row in _of(budget, found, now)]
+    found: defaultdict[tuple[str, Unit], dict[Counter, Figures]] = defaultdict(dict)
+    for counter, figures in store.figures().items():
+        found[counter.budget, counter.unit][counter] = figures
+    return [row for budget in budgets for row in _of(budget, found[budget.name, budget.unit], now)]
 
 
-def _of(budget: Budget, found: dict[Counter, Figures], now: float) -> Iterable[Row]:
-    mine = [counter for counter in found if (counter.budget, counter.unit) == (budget.name, budget.unit)]
+def row(budget: Budget, value: str, run: str, store: Store) -> Row | None:
+    """The row of one scope value, without a look at any other; `run` is the window of a budget by the run.
+
+    None where nothing was ever counted, or so little that it is as if it had not been.
+    """
+    now = store.now()
+    of = counters(budget, value, run, now)
+    found = {counter: store.figure(counter) for counter in of}
+    if budget.scope and all(figures == Figures() for figures in found.values()):
+        return None
+    return _row(budget, of, found, _share(budget, now))
+
+
+def _of(budget: Budget, mine: dict[Counter, Figures], now: float) -> Iterable[Row]:
+    share = _share(budget, now)
     if budget.window.kind == "run":
-        places = sorted({(counter.value, counter.window) for counter in mine})
-    else:
-        current = set(budget.window.ids(now, ""))
-        values = {counter.value for counter in mine if counter.window in current}
-        places = [(value, "") for value in sorted(values | (set() if budget.scope else {""}))]
-    for value, run in places:
-        yield _row(budget, counters(budget, value, run, now), found, now)
+        for value, run in sorted({(counter.value, counter.window) for counter in mine}):
+            yield _row(budget, counters(budget, value, run, now), mine, share)
+        return
+    windows = budget.window.ids(now, "")
+    current = set(windows)
+    values = {counter.value for counter in mine if counter.window in current}
+    for value in sorted(values | (set() if budget.scope else {""})):
+        of = tuple(Counter(budget.name, value, window, budget.unit) for window in windows)
+        yield _row(budget, of, mine, share)
 
 
-def _row(budget: Budget, of: tuple[Counter, ...], found: dict[Counter, Figures], now: float) -> Row:
+def _row(budget: Budget, of: tuple[Counter, ...], found: dict[Counter, Figures], share: float | None) -> Row:
     parts = [found.get(counter, Figures()) for counter in of]
-    figures = together(parts)
+    figures = parts[0] if len(parts) == 1 else together(parts)
     return Row(
         name=budget.name,
         scope_value=of[0].value,
@@ -97,13 +115,14 @@ def _row(budget: Budget, of: tuple[Counter, ...], found: dict[Counter, Figures],
         halted=figures.halted,
         counters=of,
         raised=tuple(counter for counter, part in zip(of, parts, strict=True) if part.limit is not None),
-        projected=_projected(budget, figures.committed, now),
+        projected=None if share is None else round(figures.committed / share),
     )
 
 
-def _projected(budget: Budget, spent: int, now: float) -> int | None:
+def _share(budget: Budget, now: float) -> float | None:
+    """How much of its window has passed; None where that is not enough to tell what the rest will bring."""
     began, ends = budget.window.began(now), budget.window.ends(now)
     if began is None or ends is None or budget.window.rolling:
         return None
     share = (now - began) / (ends - began)
-    return round(spent / share) if share >= ENOUGH else None
+    return share if share >= ENOUGH else None

@@ -8,15 +8,17 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from typing import IO, Any, Literal, TypeVar, get_args
 
-from sqlalchemy import JSON, Boolean, Connection, Integer, select
+from sqlalchemy import JSON, Boolean, ColumnElement, Connection, Integer, select
 
 from spanledger.errors import ConfigError
 from spanledger.ledger.entry import Charge, Entry, usage_of
 from spanledger.ledger.filters import ALL, Filter
+from spanledger.ledger.listing import after
 from spanledger.ledger.schema import TOKENS, calls, charges
 from spanledger.ledger.writes import row_of
 from spanledger.usage import Usage
@@ -43,17 +45,40 @@ def entry_of(row: dict[str, Any], paid: Iterable[Charge] = ()) -> Entry:
     return Entry(**{**said, "missing": tuple(row["missing"] or ()), "charges": tuple(paid)})
 
 
+#: Gives a connection to read one page by.
+Reads = Callable[[], AbstractContextManager[Connection]]
+
+
 def entries(connection: Connection, since: int, until: int, only: Filter = ALL) -> Iterator[Entry]:
     """The entries that began in a span of time (nanoseconds since the epoch), the earliest first."""
-    inside = (calls.c.started >= since) & (calls.c.started < until)
-    found = select(calls).where(inside, *only.of_calls()).order_by(calls.c.started, calls.c.id)
-    rows = (dict(row) for row in connection.execution_options(yield_per=BATCH).execute(found).mappings())
-    for batch in batches(rows, BATCH):
-        paid: dict[str, list[Charge]] = {}
-        wanted = select(charges).where(charges.c.call.in_([row["id"] for row in batch])).order_by(*charges.primary_key)
-        for call, *charge in connection.execute(wanted):
-            paid.setdefault(call, []).append(Charge(*charge))
-        yield from (entry_of(row, paid.get(row["id"], ())) for row in batch)
+    return by_pages(lambda: nullcontext(connection), since, until, only)
+
+
+def by_pages(reads: Reads, since: int, until: int, only: Filter = ALL) -> Iterator[Entry]:
+    """The same, each page by a connection of its own: none is kept while somebody makes use of what was read.
+
+    Every entry comes once, and those that were there at the beginning all do, unless they become too old to keep. One
+    that arrives meanwhile comes too if it began later than what was read by then.
+    """
+    further = calls.c.started >= since
+    while True:
+        with reads() as connection:
+            found = _page(connection, further, calls.c.started < until, *only.of_calls())
+        yield from found
+        if len(found) < BATCH:
+            return
+        further = after(found[-1].started, found[-1].id)
+
+
+def _page(connection: Connection, *where: ColumnElement[bool]) -> list[Entry]:
+    """The first such entries."""
+    wanted = select(calls).where(*where).order_by(calls.c.started, calls.c.id).limit(BATCH)
+    rows = [dict(row) for row in connection.execute(wanted).mappings()]
+    paid: dict[str, list[Charge]] = {}
+    own = select(charges).where(charges.c.call.in_([row["id"] for row in rows])).order_by(*charges.primary_key)
+    for call, *charge in connection.execute(own):
+        paid.setdefault(call, []).append(Charge(*charge))
+    return [entry_of(row, paid.get(row["id"], ())) for row in rows]
 
 
 def batches(found: Iterable[_T], size: int) -> Iterator[list[_T]]:

@@ -22,6 +22,7 @@ from spanledger.service.rate import Rate
 from spanledger.service.routes import admin, budgets, calls, export, metrics, probes, prometheus
 from spanledger.service.tokens import Tokens
 from spanledger.service.watch import watch
+from spanledger.service.web import page
 from spanledger.service.web import routes as web
 
 ROUTERS = (
@@ -63,7 +64,7 @@ def create(
     )
     app.state.service = service
     app.state.meters = meters = Meters()
-    problems.install(app)
+    problems.install(app, page.failed)
     if service.settings.service_cors:
         app.add_middleware(
             CORSMiddleware,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Query
-from pydantic import Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from spanledger.service.access import CallerOf
 from spanledger.service.asked import Asked, Question, understood
@@ -19,13 +19,19 @@ from spanledger.service.problems import Problem
 _LAST = 2**63
 
 
-class Paged(Question):
-    """The query parameters of a list."""
+class Further(BaseModel):
+    """Which part of a list."""
+
+    model_config = ConfigDict(extra="forbid")
 
     limit: int = Field(100, ge=1, le=1000, description="Rows of a page.")
     cursor: Annotated[str, StringConstraints(max_length=2048)] | None = Field(
         None, description="`next` of the page before; give the same filters and, for a window up to now, `until` too."
     )
+
+
+class Paged(Further, Question):
+    """The query parameters of a list of what calls came to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from spanledger.budget.store import StoreError
 from spanledger.errors import ConfigError
@@ -28,6 +28,8 @@ _NO_LEDGER = (
 _NO_STORE = (
     "The store of the budgets cannot be reached now. Try again in a moment; if it stays so, see SPANLEDGER_STORE"
 )
+#: Where addresses begin that programs ask, whatever they say they accept.
+_FOR_PROGRAMS = frozenset({"api", "admin", "v1", "metrics", "healthz", "readyz", "openapi.json", "static"})
 _SENTENCES = {
     404: "There is nothing at this address. /openapi.json lists what there is.",
     405: "This address does not take this method; the header Allow says which it takes.",
@@ -61,14 +63,20 @@ class Said(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-def install(app: FastAPI) -> None:
-    """Let every error of an app be answered so."""
+def install(app: FastAPI, page: Callable[[Request, Exception], Response]) -> None:
+    """Let every error of an app be answered so; to a person who looks for a page, as a `page`."""
+
+    async def answered(request: Request, error: Exception) -> Response:
+        return page(request, error) if _of_browser(request) else answer(*said(error))
+
     for kind in _SAYING:
-        app.add_exception_handler(kind, _answered)
+        app.add_exception_handler(kind, answered)
 
 
-async def _answered(_request: Request, error: Exception) -> JSONResponse:
-    return answer(*said(error))
+def _of_browser(request: Request) -> bool:
+    """Whether a person would read the answer: browsers ask for HTML by name where they go to a page."""
+    room = request.url.path.strip("/").partition("/")[0]
+    return room not in _FOR_PROGRAMS and "text/html" in request.headers.get("accept", "").lower()
 
 
 def said(error: Exception) -> Said:

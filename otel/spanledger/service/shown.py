@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from spanledger.ledger import results, runs
+from spanledger.ledger import results, runs, tenants
 from spanledger.ledger.rollup import model_of
-from spanledger.service.answers.calls import Call, Run
+from spanledger.service.answers.calls import Call, Run, Tenant
 from spanledger.service.figures import moment, ms, usd
 
 #: Fields that answers call something else than the ledger.
@@ -82,4 +82,16 @@ def run(found: runs.Run) -> Run:
         cost_usd=usd(found.cost),
         cost_nano_usd=found.cost,
         unpriced_calls=found.unpriced,
+    )
+
+
+def tenant(found: tenants.Tenant) -> Tenant:
+    """A tenant."""
+    done = found.sums.calls
+    return Tenant(
+        tenant=found.name,
+        operations=done,
+        by_operation=found.operations,
+        avg_tokens_per_operation=found.sums.tokens / done if done else None,
+        **sums(found.sums),
     )

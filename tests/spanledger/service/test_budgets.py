@@ -14,7 +14,7 @@ from tests.support.serving import asking, problem, serving, spent, tokens
 
 from spanledger.budget.memory import MemoryStore
 from spanledger.budget.sqlite import SqliteStore
-from spanledger.budget.store import Claim, Counter
+from spanledger.budget.store import Claim, Counter, Figures
 from spanledger.cli import main
 from spanledger.service.app import create
 from spanledger.service.books import Books
@@ -71,6 +71,37 @@ def test_who_changed_it_is_the_token(small: Engine, tmp_path: Path) -> None:
     found, made = tokens(tmp_path, ("boss", ("admin",), None))
     answer = asking(serving(small, tokens=found), made["boss"]).post("/api/budgets/reset", json=RUN)
     assert answer.json()["history"][0]["who"] == "service:boss"
+
+
+def test_pages_of_changes_have_each_of_them_once_while_more_are_made(small: Engine) -> None:
+    store = spent(MemoryStore())
+    client = asking(serving(small, store))
+    for number in range(7):
+        store.raise_limit(COUNTER, number + 2 * NANO, reason=f"reason {number}", who="boss")
+    at, seen = "/api/budgets/changes?limit=3", []
+    while at:
+        answer = client.get(at)
+        seen += [one["reason"] for one in answer.json()]
+        assert len(answer.json()) <= 3
+        store.raise_limit(COUNTER, 9 * NANO, reason="meanwhile", who="boss")
+        at = answer.links.get("next", {}).get("url", "")
+    assert seen == [*(f"reason {number}" for number in range(6, -1, -1)), "exhausted"]
+
+
+class Narrow(MemoryStore):
+    """A store in which nobody may read all counters."""
+
+    def figures(self) -> dict[Counter, Figures]:
+        raise AssertionError("all counters were read")
+
+
+def test_one_counter_is_shown_and_changed_without_a_look_at_all_others(small: Engine) -> None:
+    client = asking(serving(small, spent(Narrow())))
+    for which in (RUN, {**RUN, "window": "run-1"}):
+        assert client.post("/api/budgets/raise", json={**which, "to": "8"}).json()["budget"]["limit"] == "8.000000000"
+    page = client.get("/budget", params={"name": "run/run", "scope_value": "run-1", "window": "run-1"})
+    assert page.status_code == 200
+    assert "$8.00" in page.text
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,25 @@ def test_pages_list_every_run_with_what_its_calls_come_to(there: TestClient, onl
         assert (one["cost_nano_usd"], one["unpriced_calls"], one["calls"]) == (sums.cost, sums.unpriced, sums.calls)
 
 
+@QUESTIONS
+@given(only=filters(), minutes=st.sampled_from((60, 601, 5760)), limit=st.integers(1, 3))
+def test_pages_list_every_tenant_once_with_its_operations_the_dearest_first(
+    there: TestClient, only: Filter, minutes: int, limit: int
+) -> None:
+    until = SINCE + 2 * 86_400
+    asked = {"until": datetime.fromtimestamp(until, UTC).isoformat(), "time_window_minutes": str(minutes)}
+    shown = pages(there, "tenants", {**asked, **parameters(only), "limit": str(limit)})
+    found = oracle.matching(ENTRIES, Window.of(until - minutes * 60, until), only)
+    expected = oracle.grouped(found, lambda entry: oracle.value(entry, "tenant"))
+    assert [(one["cost_nano_usd"], one["tenant"]) for one in shown] == sorted(
+        ((sums.cost, name) for name, sums in expected.items()), key=lambda place: (-place[0], place[1])
+    )
+    for one in shown:
+        own = [entry for entry in found if oracle.value(entry, "tenant") == one["tenant"]]
+        done = oracle.grouped(own, lambda entry: entry.operation)
+        assert one["by_operation"] == {operation: sums.calls for operation, sums in done.items()}
+
+
 def test_a_call_is_shown_as_it_was_and_what_nobody_knows_is_null(there: TestClient) -> None:
     for entry in ENTRIES[:40]:
         shown = there.get(f"/api/calls/{entry.id}").json()
@@ -120,7 +139,7 @@ HALF = base64.urlsafe_b64encode(b'[1,"\\ud800"]').decode()
     "cursor", ["x", "bm8", "W10", "WzEsMl0", "WyJhIiwiYiJd", "WzFlNDAsImEiXQ", "[" * 2000, "ä", HALF]
 )
 def test_a_cursor_that_is_none_of_ours_is_refused(client: TestClient, cursor: str) -> None:
-    for path in ("calls", "runs"):
+    for path in ("calls", "runs", "tenants"):
         assert "cursor" in problem(client.get(f"/api/{path}", params={"cursor": cursor}), 422)
 
 

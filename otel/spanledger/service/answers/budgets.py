@@ -68,4 +68,4 @@ class Changed(BaseModel):
     """A counter after a change."""
 
     budget: Budget
-    history: list[Change] = Field(description="What was changed by hand, the latest first.")
+    history: list[Change] = Field(description="What was changed by hand, the latest first; a hundred at most.")

@@ -135,6 +135,7 @@ class Tenant(Sums):
 
 
 class Tenants(Answer):
-    """`/api/tenants`, the one that costs most first."""
+    """A page of `/api/tenants`, the one that costs most first."""
 
     tenants: list[Tenant]
+    next: str | None = Field(description="The `cursor` of the next page; null: this is the last one.")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Request, Response
 
 from spanledger.budget import inline
 from spanledger.budget.listing import Row
@@ -15,6 +16,7 @@ from spanledger.service.access import CallerOf, needs
 from spanledger.service.answers.budgets import Budget, Change, Changed, Raise, Which
 from spanledger.service.books import Books
 from spanledger.service.figures import at
+from spanledger.service.pages import Further, cursor, read
 from spanledger.service.parts import Parts
 from spanledger.service.problems import Problem
 from spanledger.service.tokens import Caller
@@ -30,10 +32,15 @@ def budgets(caller: CallerOf, service: Parts) -> list[Budget]:
 
 
 @router.get("/changes", dependencies=_reads)
-def changes(caller: CallerOf, service: Parts) -> list[Change]:
-    """What was changed by hand, the latest first."""
-    counters = {counter for row in service.books.rows(caller) for counter in row.counters}
-    return [_change(entry) for entry in service.books.history(counters)]
+def changes(
+    caller: CallerOf, service: Parts, asked: Annotated[Further, Query()], request: Request, response: Response
+) -> list[Change]:
+    """What was changed by hand, the latest first. Page by page: the header Link has the next one (`rel="next"`)."""
+    before = None if asked.cursor is None else read(asked.cursor)[0]
+    found = service.books.history(service.books.changed(caller), before=before, limit=asked.limit)
+    if further := cursor(None if found.after is None else (found.after, "")):
+        response.headers["Link"] = f'<{request.url.path}?limit={asked.limit}&cursor={further}>; rel="next"'
+    return [_change(entry) for entry in found.entries]
 
 
 @router.post("/raise", dependencies=_changes)
@@ -82,15 +89,12 @@ def _changed(asked: Which, caller: Caller, books: Books, do: Callable[[Row], Non
     row = _row(asked, caller, books)
     do(row)
     now = _row(asked.model_copy(update={"window": row.window}), caller, books)
-    return Changed(budget=told(now), history=[_change(entry) for entry in books.history(set(now.counters))])
+    history = books.history(frozenset(now.counters).__contains__)
+    return Changed(budget=told(now), history=[_change(entry) for entry in history.entries])
 
 
 def _row(asked: Which, caller: Caller, books: Books) -> Row:
-    found = [
-        row
-        for row in books.rows(caller)
-        if (row.name, row.scope_value) == (asked.name, asked.scope_value) and asked.window in (None, row.window)
-    ]
+    found = books.found(caller, asked.name, asked.scope_value, asked.window)
     if not found:
         raise Problem(404, "No budget that you may see has this name, scope_value and window; /api/budgets lists them.")
     if len(found) > 1:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path
 
-from spanledger.ledger import listing, queries, runs
+from spanledger.ledger import listing, queries, runs, tenants
 from spanledger.ledger.filters import ALL
 from spanledger.service import shown
 from spanledger.service.access import CallerOf, needs
-from spanledger.service.answers.calls import Call, Calls, OneRun, Runs, Sums, Tenant, Tenants, Trace
-from spanledger.service.asked import AskedOf, limited
-from spanledger.service.metrics.performance import dearest
+from spanledger.service.answers.calls import Call, Calls, OneRun, Runs, Sums, Tenants, Trace
+from spanledger.service.asked import limited
 from spanledger.service.pages import ListedOf, cursor
 from spanledger.service.parts import Parts, Service
 from spanledger.service.problems import Problem
@@ -88,24 +86,12 @@ def jaeger_of(service: Service, trace_id: str | None) -> str | None:
 
 
 @router.get("/tenants")
-def tenants(asked: AskedOf, service: Parts) -> Tenants:
-    """What each tenant used, the one that costs most first: what a bill per company is made of."""
+def all_tenants(listed: ListedOf, service: Parts) -> Tenants:
+    """What each tenant used, the one that costs most first, page by page: what a bill per company is made of.
+
+    While calls are added a tenant's place may change; give an `until` that is over, and pages have each of them once.
+    """
+    asked = listed.asked
     with service.reading() as connection:
-        found = queries.by(connection, "tenant", asked.window, asked.only)
-        done = {
-            operation: queries.by(connection, "tenant", asked.window, replace(asked.only, operation=operation))
-            for operation in queries.by(connection, "operation", asked.window, asked.only)
-        }
-    return Tenants(
-        tenants=[
-            Tenant(
-                tenant=name,
-                operations=one.calls,
-                by_operation={operation: sums[name].calls for operation, sums in done.items() if name in sums},
-                avg_tokens_per_operation=one.tokens / one.calls if one.calls else None,
-                **shown.sums(one),
-            )
-            for name, one in dearest(found, len(found))
-        ],
-        **head(asked),
-    )
+        page = tenants.page(connection, asked.window, asked.only, after=listed.after, limit=listed.limit)
+    return Tenants(tenants=[shown.tenant(one) for one in page.tenants], next=cursor(page.after), **head(asked))

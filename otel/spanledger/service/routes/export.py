@@ -10,14 +10,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 from pydantic import Field
-from sqlalchemy import Engine
 
 from spanledger.ledger import exchange
 from spanledger.money import NANO
 from spanledger.service.access import CallerOf, needs
 from spanledger.service.asked import Asked, Question, understood
 from spanledger.service.figures import at
-from spanledger.service.parts import Parts
+from spanledger.service.parts import Parts, Service
 
 router = APIRouter(prefix="/api", tags=["calls"], dependencies=[needs("read")])
 _MEDIA: dict[exchange.Format, str] = {
@@ -49,22 +48,29 @@ _FILE: dict[int | str, dict[str, Any]] = {
 
 @router.get("/export", response_class=StreamingResponse, responses=_FILE)
 def export(wanted: Annotated[tuple[Asked, exchange.Format], Depends(_wanted)], service: Parts) -> StreamingResponse:
-    """The calls of a window as a file; a tenant's with its filter, as a bill."""
+    """The calls of a window as a file; a tenant's with its filter, as a bill.
+
+    Every call comes once. One that arrives while the file is made is in it if it began later than what was read by
+    then; give an `until` that is over for a file that is the same each time.
+    """
     asked, format_ = wanted
-    parts = _parts(service.engine, asked, format_)
+    parts = _parts(service, asked, format_)
     first = next(parts, b"")  # a database that is down is told before the answer has begun
     name = f"calls-{at(asked.window.since):%Y%m%dT%H%M}-{at(asked.window.until):%Y%m%dT%H%M}.{format_}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(chain((first,), parts), media_type=_MEDIA[format_], headers=headers)
 
 
-def _parts(engine: Engine, asked: Asked, format_: exchange.Format) -> Iterator[bytes]:
-    """The file in parts. They are asked for by one thread after another, so nothing here may belong to a thread."""
-    out = _Out()
-    with engine.connect().execution_options(reads=True) as connection:
-        found = exchange.entries(connection, asked.window.since * NANO, asked.window.until * NANO, asked.only)
-        for _ in exchange.portions(found, out, format_):
-            yield out.take()
+def _parts(service: Service, asked: Asked, format_: exchange.Format) -> Iterator[bytes]:
+    """The file in parts.
+
+    They are asked for by one thread after another, as slowly as somebody reads: nothing here may belong to a thread, or
+    be kept from others meanwhile.
+    """
+    out, window = _Out(), asked.window
+    found = exchange.by_pages(service.reading, window.since * NANO, window.until * NANO, asked.only)
+    for _ in exchange.portions(found, out, format_):
+        yield out.take()
     yield out.take()
 
 

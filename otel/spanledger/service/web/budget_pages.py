@@ -7,22 +7,23 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Query, Response
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from spanledger.service.access import needs
 from spanledger.service.answers.budgets import Changed, Raise, Which
 from spanledger.service.asked import Text
+from spanledger.service.pages import cursor, read
 from spanledger.service.problems import Problem, said, told
 from spanledger.service.routes import budgets as api
-from spanledger.service.web.budgets import Standing, standings
-from spanledger.service.web.burning import Burn, burn
-from spanledger.service.web.looked import address
-from spanledger.service.web.page import Page, PageOf, PageRoute
+from spanledger.service.web.budgets import Standing, standing, standings
+from spanledger.service.web.burning import MOST, Burn, TooManyError, burn
+from spanledger.service.web.looked import ROWS, address
+from spanledger.service.web.page import Page, PageOf, PageRoute, plain
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False, dependencies=[needs("read")])
 Done = Literal["raise", "reset", "resume"]
-#: Rows of each list, and changes of one budget that are shown.
+#: Rows of each list.
 _MOST = 200
 _MEANT: Mapping[Done, str] = {
     "raise": "The new limit holds from the next call on.",
@@ -42,9 +43,10 @@ class Meant(BaseModel):
 
 
 class Asked(Meant):
-    """The parameters of a page; `done` is what a form did just now."""
+    """The parameters of a page; `done` is what a form did just now, `cursor` where the changes go on."""
 
     done: Done | None = None
+    cursor: Annotated[Text, Field(min_length=1)] | None = None
 
 
 class Change(Meant):
@@ -67,7 +69,8 @@ def budgets(page: PageOf) -> Response:
 @router.get("/budget")
 def budget(page: PageOf, asked: Annotated[Asked, Query()]) -> Response:
     """One of them: how it burned down, what was changed by hand, and the forms."""
-    return _shown(page, asked, done=_MEANT[asked.done] if asked.done else "")
+    before = read(asked.cursor)[0] if asked.cursor else None
+    return _shown(page, asked, done=_MEANT[asked.done] if asked.done else "", before=before)
 
 
 @router.post("/budget", dependencies=[needs("admin")])
@@ -78,7 +81,7 @@ def change(page: PageOf, form: Annotated[Change, Form()]) -> Response:
         _do(page, form)
     except (ValidationError, Problem) as error:
         wrong = told(error.errors()) if isinstance(error, ValidationError) else said(error).detail
-        response = _shown(page, form, wrong=_plain(wrong), form=form)
+        response = _shown(page, form, wrong=plain(wrong), form=form)
         response.status_code = 422
         return response
     place = {"name": form.name, "scope_value": form.scope_value, "window": form.window}
@@ -94,23 +97,21 @@ def _do(page: Page, form: Change) -> Changed:
     return routes[form.action](Which(**which), page.caller, page.service)
 
 
-def _plain(detail: str) -> str:
-    """What is wrong, without where programs would look it up."""
-    return detail.replace("The request cannot be understood. ", "").replace(" /openapi.json says what is taken.", "")
-
-
-def _shown(page: Page, meant: Meant, *, done: str = "", wrong: str = "", form: Change | None = None) -> Response:
+def _shown(
+    page: Page, meant: Meant, *, done: str = "", wrong: str = "", form: Change | None = None, before: int | None = None
+) -> Response:
     one = _standing(page, meant)
     burned, failed = _burned(page, one)
-    history = page.service.books.history(set(one.row.counters))
+    history = page.service.books.history(frozenset(one.row.counters).__contains__, before=before, limit=ROWS)
     return page.shown(
         "budget.html",
         "Budget",
         one=one,
         burn=burned,
         ledger_down=failed,
-        history=history[:_MOST],
-        older=len(history[_MOST:]),
+        history=history.entries,
+        older=cursor(None if history.after is None else (history.after, "")),
+        newest=before is None,
         may_change=page.caller.may("admin"),
         done=done,
         wrong=wrong,
@@ -119,11 +120,9 @@ def _shown(page: Page, meant: Meant, *, done: str = "", wrong: str = "", form: C
 
 
 def _standing(page: Page, meant: Meant) -> Standing:
-    for one in standings(page.service.books, page.caller):
-        row = one.row
-        same = (row.name, row.scope_value) == (meant.name, meant.scope_value)
-        if same and (row.window == meant.window or one.budget.window.rolling):
-            return one
+    found = standing(page.service.books, page.caller, meant.name, meant.scope_value, meant.window)
+    if found is not None:
+        return found
     raise Problem(404, "No budget that you may see stands so now; its window may be over. The list has what holds now.")
 
 
@@ -134,3 +133,5 @@ def _burned(page: Page, one: Standing) -> tuple[Burn | None, str]:
             return burn(connection, one, page.service.books.store.now()), ""
     except SQLAlchemyError as error:
         return None, said(error).detail
+    except TooManyError:
+        return None, f"More than {MOST:,} charges stand behind this budget; that is too much to draw here."

@@ -66,3 +66,10 @@ def standings(books: Books, caller: Caller) -> list[Standing]:
     named = {budget.name: budget for budget in books.budgets()}
     found = [Standing(row, named[row.name]) for row in books.rows(caller) if row.name in named]
     return sorted(found, key=lambda one: (not one.row.halted, -one.used, one.row.name, one.row.scope_value))
+
+
+def standing(books: Books, caller: Caller, name: str, value: str, window: str | None) -> Standing | None:
+    """One of them; None where there is none such. Raises StoreError."""
+    found = books.found(caller, name, value, window)
+    budget = next((one for one in books.budgets() if one.name == name), None)
+    return Standing(found[0], budget) if found and budget else None

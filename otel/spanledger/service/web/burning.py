@@ -12,7 +12,7 @@ from itertools import accumulate
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from spanledger.budget.model import Budget
+from spanledger.budget.model import Budget, plain
 from spanledger.ledger.filters import ALL, Filter, Window
 from spanledger.ledger.schema import calls, charges
 from spanledger.money import NANO
@@ -26,6 +26,14 @@ _ROLLED = frozenset({"service", "stage", "model", "tenant"})
 _COUNTED = {"USD": "cost", "tokens": "tokens", "calls": "requests"}
 #: Days that are shown of a budget without an end.
 _LAST = 30
+
+
+#: Charges that are read of a budget that rollups do not know; more are not drawn.
+MOST = 50_000
+
+
+class TooManyError(Exception):
+    """More charges stand behind a budget than are read for one page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,7 @@ class Burn:
 
 
 def burn(connection: Connection, standing: Standing, now: float) -> Burn | None:
-    """Of one counter in the window that holds now; None where nothing can be told yet."""
+    """Of one counter in the window that holds now; None where nothing can be told yet. Raises TooManyError."""
     row, budget = standing.row, standing.budget
     if budget.window.kind == "run":
         found = _span(connection, standing)
@@ -74,6 +82,15 @@ def filter_of(budget: Budget, value: str) -> Filter | None:
     return Filter(**{budget.scope[0]: "" if value == UNATTRIBUTED else value})
 
 
+def value_of(budget: Budget, only: Filter) -> str | None:
+    """The value of the counter in which the calls of a filter count, these and no others; None where there is none."""
+    said = "" if not budget.scope else getattr(only, budget.scope[0], None)
+    if said is None:
+        return None
+    value = plain(said) if said or not budget.scope else UNATTRIBUTED
+    return value if filter_of(budget, value) == only else None
+
+
 def _counted(points: Iterable[Point], unit: str) -> Iterable[tuple[int, int]]:
     return ((point.at, getattr(point, _COUNTED[unit])) for point in points)
 
@@ -82,20 +99,27 @@ def _charged(connection: Connection, standing: Standing, window: Window) -> Iter
     step = step_of(window)
     at = step_at(step)
     inside = (calls.c.started >= window.since * NANO, calls.c.started < window.until * NANO)
-    wanted = select(at, func.sum(charges.c.amount)).join(calls, calls.c.id == charges.c.call)
-    rows = connection.execute(wanted.where(*_of(standing), *inside).group_by(at))
-    found = {int(began): int(amount) for began, amount in rows}
+    wanted = select(at.label("at"), charges.c.amount).join(calls, calls.c.id == charges.c.call)
+    some = wanted.where(*_of(standing), *inside).limit(MOST + 1).subquery()
+    rows = connection.execute(select(some.c.at, func.sum(some.c.amount), func.count()).group_by(some.c.at)).all()
+    if sum(number for _, _, number in rows) > MOST:
+        raise TooManyError
+    found = {int(began): int(amount) for began, amount, _ in rows}
     return ((began, found.get(began, 0)) for began in range(window.since - window.since % step, window.until, step))
 
 
 def _span(connection: Connection, standing: Standing) -> tuple[float, float] | None:
     """From the first to the last call of a counter."""
-    ends = select(func.min(calls.c.started), func.max(calls.c.ended)).join(charges, charges.c.call == calls.c.id)
-    first, last = connection.execute(ends.where(*_of(standing))).one()
+    own = select(calls.c.started, calls.c.ended).join(charges, charges.c.call == calls.c.id)
+    some = own.where(*_of(standing)).limit(MOST + 1).subquery()
+    ends = select(func.min(some.c.started), func.max(some.c.ended), func.count()).select_from(some)
+    first, last, number = connection.execute(ends).one()
+    if number > MOST:
+        raise TooManyError
     return None if first is None else (first / NANO, last / NANO)
 
 
 def _of(standing: Standing) -> tuple[ColumnElement[bool], ...]:
     row, of = standing.row, charges.c
     own = (of.budget == row.name, of.scope_value == row.scope_value, of.unit == row.unit)
-    return (*own, of.window == row.window) if standing.budget.window.kind == "run" else own
+    return (*own, of.window.in_([counter.window for counter in row.counters]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Response
@@ -11,15 +11,15 @@ from spanledger.budget.store import StoreError
 from spanledger.ledger import queries
 from spanledger.ledger.filters import Filter, Window
 from spanledger.service.access import needs
-from spanledger.service.answers.metrics import Cost, Costs
+from spanledger.service.answers.metrics import Cost, Costs, OperationSpeed, Performance
 from spanledger.service.figures import at
 from spanledger.service.metrics.costs import costs
 from spanledger.service.metrics.performance import performance
 from spanledger.service.metrics.reading import Reading
 from spanledger.service.metrics.rest import cache
 from spanledger.service.problems import said
-from spanledger.service.web.budgets import Standing, standings
-from spanledger.service.web.burning import filter_of
+from spanledger.service.web.budgets import Standing, standing, standings
+from spanledger.service.web.burning import value_of
 from spanledger.service.web.looked import ViewOf
 from spanledger.service.web.page import Page, PageOf, PageRoute
 from spanledger.service.web.series import series, step_of
@@ -57,24 +57,27 @@ def overview(page: PageOf, view: ViewOf) -> Response:
     with page.service.reading() as connection:
         reading = Reading(connection, asked)
         spent = costs(reading)
+        fast = performance(reading)
         found = {
-            "speed": performance(reading).all_operations,
             "caches": cache(reading),
             "today": queries.totals(connection, _since_midnight(asked.at), asked.only),
             "month": queries.totals(connection, _since_midnight(asked.at, day=1), asked.only),
             "points": series(connection, asked.window, asked.only),
         }
-    rows, failed = _budgets(page)
+    rows, against, failed = _budgets(page, asked.only)
     return page.shown(
         "overview.html",
         "Overview",
         view,
         costs=spent,
+        speed=fast.all_operations,
         basis=[basis.format(days=spent.projection.days) for basis in _BASIS[spent.projection.method]],
         tops=_tops(spent),
+        operations=_operations(spent, fast),
+        more_operations=len(spent.by_operation[_TOP:]),
         budgets=rows[:_BUDGETS],
         more_budgets=len(rows[_BUDGETS:]),
-        against={kind: _against(rows, kind, asked.only) for kind in ("day", "month")},
+        against=against,
         store_down=failed,
         step=step_of(asked.window),
         **found,
@@ -87,20 +90,28 @@ def _since_midnight(now: float, day: int | None = None) -> Window:
     return Window.of(today.replace(day=day or today.day).timestamp(), now)
 
 
-def _budgets(page: Page) -> tuple[list[Standing], str]:
-    """The fullest first; or why nobody can tell. The rest of the page does not need them."""
+def _budgets(page: Page, only: Filter) -> tuple[list[Standing], dict[str, Standing | None], str]:
+    """The fullest first, and those of the very calls that are looked at, by the day and by the month.
+
+    Or why nobody can tell; the rest of the page does not need them.
+    """
     try:
-        return standings(page.service.books, page.caller), ""
+        against = {kind: _against(page, kind, only) for kind in ("day", "month")}
+        return standings(page.service.books, page.caller), against, ""
     except StoreError as error:
-        return [], said(error).detail
+        return [], {"day": None, "month": None}, said(error).detail
 
 
-def _against(rows: Sequence[Standing], kind: str, only: Filter) -> Standing | None:
+def _against(page: Page, kind: str, only: Filter) -> Standing | None:
     """The budget of the very calls that are looked at, in USD with a limit, in such a window."""
-    fit = (
-        one for one in rows if one.budget.window.kind == kind and one.row.unit == "USD" and one.row.limit is not None
-    )
-    return next((one for one in fit if filter_of(one.budget, one.row.scope_value) == only), None)
+    books = page.service.books
+    for budget in books.budgets():
+        value = value_of(budget, only)
+        if budget.window.kind == kind and budget.unit == "USD" and value is not None:
+            found = standing(books, page.caller, budget.name, value, None)
+            if found is not None and found.row.limit is not None:
+                return found
+    return None
 
 
 def _tops(spent: Costs) -> tuple[Top, ...]:
@@ -114,3 +125,9 @@ def _tops(spent: Costs) -> tuple[Top, ...]:
 def _top(by: str, title: str, found: Iterable[tuple[str, Cost]]) -> Top:
     rows = tuple(found)
     return Top(by, title, rows[:_TOP], len(rows[_TOP:]))
+
+
+def _operations(spent: Costs, fast: Performance) -> list[tuple[OperationSpeed, Cost]]:
+    """Those that cost most, the first of all first: how they did, and what they cost."""
+    speeds = {one.operation: one for one in fast.top_operations}
+    return [(speeds[one.operation], one) for one in spent.by_operation[:_TOP] if one.operation in speeds]

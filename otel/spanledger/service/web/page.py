@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 
 from spanledger.service.access import CallerOf
 from spanledger.service.parts import Parts, Service
-from spanledger.service.problems import said
+from spanledger.service.problems import Problem, said
 from spanledger.service.tokens import Caller
 from spanledger.service.web.choices import choices
 from spanledger.service.web.forms import Forms
@@ -39,6 +39,14 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
+}
+
+
+#: What people are told where nobody else has a word for it, by status.
+_TITLES = {404: "Not here", 405: "Not that way", 422: "Not understood", 500: "Failed", 503: "Not now"}
+_SENTENCES = {
+    404: "There is no page at this address. It may be misspelt, or from another version; the bar above has all pages.",
+    405: "This page cannot be asked for in this way. Go to it by a link or by its address.",
 }
 
 
@@ -110,15 +118,15 @@ class PageRoute(APIRoute):
             try:
                 response = await answered(request)
             except Exception as error:  # noqa: BLE001  what is not foreseen is said and logged, too
-                response = _failed(request, error)
-            for name, value in _HEADERS.items():
-                response.headers[name] = value
+                response = failed(request, error)
+            response.headers.update(_HEADERS)
             return response
 
         return handler
 
 
-def _failed(request: Request, error: Exception) -> Response:
+def failed(request: Request, error: Exception) -> Response:
+    """The page that says what is wrong, and where to go from here; to the sign-in for whoever is not known."""
     status, detail, headers = said(error)
     if status == HTTPStatus.UNAUTHORIZED and REFRESH not in request.headers:
         return RedirectResponse(sign_in(request), 303)
@@ -126,9 +134,9 @@ def _failed(request: Request, error: Exception) -> Response:
     text = render(
         "error.html",
         layout="live.html" if REFRESH in request.headers else "page.html",
-        title=HTTPStatus(status).phrase,
+        title=_TITLES.get(status, HTTPStatus(status).phrase),
         status=status,
-        detail=detail,
+        detail=plain(detail if isinstance(error, Problem) else _SENTENCES.get(status, detail)),
         bar=None,
         view=None,
         place=Place(request.url.path),
@@ -136,8 +144,13 @@ def _failed(request: Request, error: Exception) -> Response:
         every=EVERY if status == HTTPStatus.SERVICE_UNAVAILABLE and request.method == "GET" else 0,
         **frame(request, None, service),
     )
-    kept = {name: value for name, value in headers.items() if name.lower() == "retry-after"}
-    return HTMLResponse(text, status, kept)
+    kept = {name: value for name, value in headers.items() if name.lower() in ("retry-after", "allow")}
+    return HTMLResponse(text, status, {**kept, **_HEADERS})
+
+
+def plain(detail: str) -> str:
+    """What is wrong, without where programs would look it up."""
+    return detail.replace("The request cannot be understood. ", "").replace(" /openapi.json says what is taken.", "")
 
 
 def sign_in(request: Request) -> str:

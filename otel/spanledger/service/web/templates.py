@@ -34,6 +34,7 @@ def templates() -> Environment:
         "took": lambda ms: shown(None if ms is None else ms * 1e6, "ms"),
         "percent": lambda value: shown(None if value is None else value / 100, "share"),
         "name": name,
+        "label": label,
         "amount": amount,
         "moment": moment,
         "share": share,
@@ -45,6 +46,14 @@ def templates() -> Environment:
 def name(value: str | None) -> str:
     """A name that somebody gave, or that nobody did."""
     return shown(value, "text") if value else "(none)"
+
+
+def label(field: str) -> str:
+    """What a field of an answer is called before people."""
+    words = field.replace("_", " ").capitalize()
+    for ours, theirs in (("nano usd", "in nano-USD"), (" id", " ID"), (" ms", " in ms")):
+        words = words.replace(ours, theirs)
+    return words
 
 
 def amount(value: int | None, unit: str) -> str:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
+from spanledger.ledger import tenants as ledger
 from spanledger.report.made import Reading
 from spanledger.report.made import bill as billed
 from spanledger.report.model import Period, Table
 from spanledger.report.render import as_csv
+from spanledger.service import shown
 from spanledger.service.access import needs
 from spanledger.service.figures import at
-from spanledger.service.routes.calls import tenants as answer
+from spanledger.service.pages import cursor
 from spanledger.service.web.choices import choices
 from spanledger.service.web.looked import View, ViewOf
 from spanledger.service.web.page import Page, PageOf, PageRoute
 
-#: Rows of each list; the files have all.
+#: Models of a bill that are shown; the file has all.
 _MOST = 200
 router = APIRouter(route_class=PageRoute, include_in_schema=False, dependencies=[needs("read")])
 
@@ -23,18 +25,19 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False, dependencies=
 @router.get("/tenants")
 def tenants(page: PageOf, view: ViewOf) -> Response:
     """What each tenant used, the one that costs most first."""
-    names: tuple[str, ...] = ()
-    if page.caller.tenant is None:
-        with page.service.reading() as connection:
-            names = choices(connection, page.caller)["tenant"]
-    found = answer(view.asked, page.service).tenants
-    bill = [] if view.asked.only.tenant is None else _bill(page, view).records()
+    asked, listed = view.asked, view.listed
+    with page.service.reading() as connection:
+        found = ledger.page(connection, asked.window, asked.only, after=listed.after, limit=listed.limit)
+        names = choices(connection, page.caller)["tenant"] if page.caller.tenant is None else ()
+    bill = [] if asked.only.tenant is None else _bill(page, view).records()
     return page.shown(
         "tenants.html",
         "Tenants",
         view,
-        tenants=found[:_MOST],
-        more=len(found[_MOST:]),
+        tenants=[shown.tenant(one) for one in found.tenants],
+        dearest=found.dearest,
+        next=cursor(found.after),
+        first=listed.after is None,
         names=names,
         bill=bill[:_MOST],
         more_models=len(bill[_MOST:]),

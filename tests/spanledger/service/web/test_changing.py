@@ -201,3 +201,31 @@ def test_while_the_ledger_is_down_pages_say_so_and_budgets_can_still_be_changed(
     assert client.get("/budgets").status_code == 200
     assert "SPANLEDGER_DATABASE_URL" in client.get("/budget", params=WHICH).text
     assert send(client, "resume", reason="go on")[0] == 303
+
+
+def test_changes_of_a_budget_are_read_page_by_page(own: dashboard.Made) -> None:
+    for number in range(60):
+        own.store.raise_limit(HALTED, dashboard.NANO + number, reason=f"reason-{number:02d}", who="boss")
+    client = asking(dashboard.app(own))
+    page = client.get("/budget", params=WHICH).text
+    assert re.findall(r"reason-\d\d", page) == [f"reason-{number:02d}" for number in range(59, 9, -1)]
+    [further] = re.findall(r'rel="next" href="([^"]+)"', page)
+    page = client.get(html.unescape(further)).text
+    assert re.findall(r"reason-\d\d", page) == [f"reason-{number:02d}" for number in range(9, -1, -1)]
+    assert "exhausted" in page
+    assert 'rel="next"' not in page
+    assert ">Latest<" in page
+
+
+def test_a_budget_of_more_charges_than_a_page_reads_is_shown_without_its_curve(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spanledger.service.web.burning.MOST", 3)
+    for which in (
+        "name=user/total&scope_value=ann&window=total",
+        f"name=run/run&scope_value={dashboard.RUN}&window={dashboard.RUN}",
+    ):
+        page = client.get(f"/budget?{which}")
+        assert page.status_code == 200
+        assert "too much to draw" in page.text
+        assert "data-chart" not in page.text

@@ -61,6 +61,19 @@ def test_the_overview_says_what_the_api_says(client: TestClient) -> None:
         assert one["stage"] in shown
 
 
+def test_the_overview_lists_the_operations_that_cost_most_with_how_they_did(client: TestClient) -> None:
+    told = client.get("/api/metrics/dashboard", params={"time_window_minutes": 1440}).json()
+    shown = text(client.get("/").text).partition("Operations that cost most")[2]
+    costs = {one["operation"]: one["cost_nano_usd"] for one in told["costs"]["by_operation"]}
+    found = told["performance"]["top_operations"]
+    assert [one["operation"] for one in found] == ["chat", "embeddings"]
+    for one in found:
+        times = (one[name] for name in ("p50_ms", "p95_ms", "p99_ms"))
+        took = [f"{ms:,.0f} ms" if ms < 10_000 else f"{ms / 1000:,.1f} s" for ms in times]
+        counts = (one["operation"], str(one["count"]), *took, f"{one['error_rate_percent']:.1f}%", str(one["refused"]))
+        assert f"{' '.join(counts)} {usd(costs[one['operation']])}" in shown
+
+
 def test_the_chart_adds_up_to_the_sum_in_any_window(client: TestClient) -> None:
     for asked in ("time_window_minutes=37", "time_window_minutes=1440", "time_window_minutes=10100",
                   "since=2026-11-03T05:07Z&until=2026-11-19T15:31Z", "since=2025-11-03&user=ann"):  # fmt: skip
@@ -137,6 +150,19 @@ def test_pages_of_calls_leave_nothing_out_and_repeat_nothing(client: TestClient)
     found = client.get("/api/calls", params={"time_window_minutes": 4320, "limit": 1000}).json()["calls"]
     assert seen == [one["id"] for one in found]
     assert len(seen) > 400
+
+
+def test_pages_of_tenants_lead_on_until_everybody_was_there(client: TestClient) -> None:
+    seen: list[str] = []
+    at: str | None = "/tenants?time_window_minutes=10080&limit=3"
+    while at is not None:
+        page = client.get(at).text
+        seen += re.findall(r"CSV<span class=\"unseen\"> of ([^<]+)<", page)
+        further = re.findall(r'rel="next" href="([^"]+)"', page)
+        at = f"{html.unescape(further[0])}&limit=3" if further else None
+    found = client.get("/api/tenants", params={"time_window_minutes": 10080}).json()["tenants"]
+    assert seen == [one["tenant"] or "(none)" for one in found]
+    assert len(seen) == 4
 
 
 def test_the_filter_tells_any_from_not_said(client: TestClient) -> None:
@@ -219,7 +245,7 @@ def test_pages_stay_small_however_many_tenants_models_and_halts_there_are(tmp_pa
         parts.store.reserve(f"{name}-2", [Claim(counter, 1, 5, sticky=True)], 60)
     client = asking(dashboard.app(parts))
     for path, rows, said in (
-        ("/tenants", 200, "31 more"), ("/tenants?tenant=all", 201, "30 more"), ("/budgets", 202, "30 more"),
+        ("/tenants", 50, "Those that cost less"), ("/tenants?tenant=all", 201, "30 more"), ("/budgets", 202, "30 more"),
     ):  # fmt: skip
         page = client.get(path).text
         assert (page.count('<th scope="row"'), said in page) == (rows, True), path

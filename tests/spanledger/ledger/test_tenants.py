@@ -1,0 +1,41 @@
+"""Tenants page by page: what it takes to tell them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, event
+from tests.support.entries import BEGIN, NANO
+
+from spanledger.ledger import Entry, database
+from spanledger.ledger.filters import Filter, Window
+from spanledger.ledger.migrate import migrate
+from spanledger.ledger.tenants import page
+from spanledger.ledger.writes import write
+
+WHOLE = Window(BEGIN // NANO - 86_400, BEGIN // NANO + 86_400)
+
+
+@pytest.mark.parametrize("only", [Filter(), Filter(stage="plan"), Filter(user="ann")])
+def test_many_tenants_and_operations_take_as_many_statements_as_one(tmp_path: Path, only: Filter) -> None:
+    engine = database.engine(f"sqlite://{tmp_path}/calls.sqlite", kept=1)
+    migrate(engine)
+    said: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda _c, _cursor, statement, *_: said.append(statement))
+
+    def asked(connection: Connection) -> tuple[int, int]:
+        said.clear()
+        found = page(connection, WHOLE, only, limit=1000)
+        return len(found.tenants), len(said)
+
+    one = Entry("first", BEGIN, BEGIN + 1, "chat", "openai", stage="plan", user="ann", tenant="first", cost=1)
+    write(engine, [one])
+    with database.reading(engine) as connection:
+        few = asked(connection)
+    write(engine, [one._replace(id=f"{n}", tenant=f"t-{n % 60}", operation=f"o-{n % 50}") for n in range(300)])
+    with database.reading(engine) as connection:
+        many = asked(connection)
+    assert (few[0], many[0]) == (1, 61)
+    assert few[1] == many[1]
+    engine.dispose()
