@@ -1,0 +1,119 @@
+"""Spans sent to `spanledger serve` as a collector sends them, and what each costs the process that takes them in."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from http.client import HTTPConnection
+from pathlib import Path
+
+from bench.ledgers import spans
+from bench.ledgers.filling import END, live
+from tests.support.ports import free_port
+from tests.support.waiting import until
+
+from spanledger.ledger import database
+from spanledger.pricing import PriceBook
+from spanledger.service.intake import bodies, wire
+from spanledger.service.intake.earlier import Earlier
+from spanledger.service.intake.translating import Translator
+
+#: Whose spans are sent, and which those are that the goal is for.
+KINDS = {"spanledger's": spans.ours, "OpenLLMetry's": spans.openllmetry}
+OWN = "spanledger's"
+#: Spans of each kind, and spans of a request: what a collector's queue makes of the batches of some apps.
+_SENT, _TOGETHER = 40_000, 4000
+_HEADERS = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was measured of one kind of spans. `read`: seconds of CPU to unpack and translate a span, and no more.
+
+    `taken` and `waited` are seconds of CPU of the service, and of time, for each span until the answer that keeps it.
+    """
+
+    kind: str
+    read: float
+    taken: float
+    waited: float
+
+
+def send(url: str, folder: Path) -> Iterator[Sent]:
+    """Spans of each kind, to a service of its own over the ledger of that URL."""
+    for minute, (kind, exported) in enumerate(KINDS.items(), 1):
+        like, calls = exported(), live(_SENT, END + 60 * minute)
+        requests = [
+            spans.body(like, calls[first : first + _TOGETHER], minute * 2**32 + first)
+            for first in range(0, _SENT, _TOGETHER)
+        ]
+        yield Sent(kind, _read(url, requests), *_taken(url, requests, folder))
+
+
+def _read(url: str, requests: Sequence[bytes]) -> float:
+    engine = database.engine(url, kept=1)
+    translate = Translator(PriceBook(), Earlier(partial(database.reading, engine)), time.time)
+    began = time.process_time()
+    found = [translate(wire.of_protobuf(asyncio.run(_unpacked(request))), None) for request in requests]
+    took = time.process_time() - began
+    engine.dispose()
+    assert sum(len(one.entries) for one in found) == _SENT, [one.message for one in found]
+    return took / _SENT
+
+
+async def _unpacked(request: bytes) -> bytes:
+    async def chunks() -> AsyncIterator[bytes]:
+        for first in range(0, len(request), 2**16):
+            yield request[first : first + 2**16]
+
+    return bytes(await bodies.read(chunks(), "gzip", bodies.LARGEST["protobuf"], bodies.Room()))
+
+
+def _taken(url: str, requests: Sequence[bytes], folder: Path) -> tuple[float, float]:
+    with _service(url, folder) as (process, port):
+        connection = HTTPConnection("127.0.0.1", port, timeout=600)
+        began, cpu = time.monotonic(), _cpu(process)
+        for request in requests:
+            connection.request("POST", "/v1/traces", request, _HEADERS)
+            answer = connection.getresponse()
+            said = answer.read()
+            assert (answer.status, said) == (200, b""), said
+        found = (_cpu(process) - cpu) / _SENT, (time.monotonic() - began) / _SENT
+        connection.close()
+    return found
+
+
+@contextmanager
+def _service(url: str, folder: Path) -> Iterator[tuple[int, int]]:
+    """A service in a process of its own: its number, and its port."""
+    port = free_port()
+    environ = {**os.environ, "SPANLEDGER_DATABASE_URL": url, "SPANLEDGER_STORE": "memory:", "XDG_STATE_HOME": str(folder)}
+    command = [sys.executable, "-m", "spanledger", "serve", "--port", str(port)]
+    with subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL) as process:
+        try:
+            assert until(lambda: _ready(port)), "the service does not start"
+            yield process.pid, port
+        finally:
+            process.terminate()
+
+
+def _ready(port: int) -> bool:
+    try:
+        connection = HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+
+
+def _cpu(process: int) -> float:
+    """Seconds of CPU that a process has had, all threads."""
+    mine = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(mine[11]) + int(mine[12])) / os.sysconf("SC_CLK_TCK")
