@@ -14,20 +14,19 @@ from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 
-from bench.ledgers import spans
-from bench.ledgers.filling import END, live
 from tests.support.ports import free_port
 from tests.support.waiting import until
 
+from bench.ledgers import spans
+from bench.ledgers.filling import END, live
 from spanledger.ledger import database
 from spanledger.pricing import PriceBook
 from spanledger.service.intake import bodies, wire
 from spanledger.service.intake.earlier import Earlier
 from spanledger.service.intake.translating import Translator
 
-#: Whose spans are sent, and which those are that the goal is for.
+#: Whose spans are sent.
 KINDS = {"spanledger's": spans.ours, "OpenLLMetry's": spans.openllmetry}
-OWN = "spanledger's"
 #: Spans of each kind, and spans of a request: what a collector's queue makes of the batches of some apps.
 _SENT, _TOGETHER = 40_000, 4000
 _HEADERS = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
@@ -54,26 +53,26 @@ def send(url: str, folder: Path) -> Iterator[Sent]:
             spans.body(like, calls[first : first + _TOGETHER], minute * 2**32 + first)
             for first in range(0, _SENT, _TOGETHER)
         ]
-        yield Sent(kind, _read(url, requests), *_taken(url, requests, folder))
+        yield Sent(kind, asyncio.run(_read(url, requests)), *_taken(url, requests, folder))
 
 
-def _read(url: str, requests: Sequence[bytes]) -> float:
+async def _read(url: str, requests: Sequence[bytes]) -> float:
     engine = database.engine(url, kept=1)
-    translate = Translator(PriceBook(), Earlier(partial(database.reading, engine)), time.time)
-    began = time.process_time()
-    found = [translate(wire.of_protobuf(asyncio.run(_unpacked(request))), None) for request in requests]
+    translate, room = Translator(PriceBook(), Earlier(partial(database.reading, engine)), time.time), bodies.Room()
+    calls, began = 0, time.process_time()
+    for request in requests:
+        body = await bodies.read(_chunks(request), "gzip", bodies.LARGEST["protobuf"], room)
+        calls += len(translate(wire.of_protobuf(bytes(body)), None).entries)
+        room.give(len(body))
     took = time.process_time() - began
     engine.dispose()
-    assert sum(len(one.entries) for one in found) == _SENT, [one.message for one in found]
+    assert calls == _SENT, f"{calls} calls were found in {_SENT} spans"
     return took / _SENT
 
 
-async def _unpacked(request: bytes) -> bytes:
-    async def chunks() -> AsyncIterator[bytes]:
-        for first in range(0, len(request), 2**16):
-            yield request[first : first + 2**16]
-
-    return bytes(await bodies.read(chunks(), "gzip", bodies.LARGEST["protobuf"], bodies.Room()))
+async def _chunks(request: bytes) -> AsyncIterator[bytes]:
+    for first in range(0, len(request), 2**16):
+        yield request[first : first + 2**16]
 
 
 def _taken(url: str, requests: Sequence[bytes], folder: Path) -> tuple[float, float]:
@@ -94,9 +93,14 @@ def _taken(url: str, requests: Sequence[bytes], folder: Path) -> tuple[float, fl
 def _service(url: str, folder: Path) -> Iterator[tuple[int, int]]:
     """A service in a process of its own: its number, and its port."""
     port = free_port()
-    environ = {**os.environ, "SPANLEDGER_DATABASE_URL": url, "SPANLEDGER_STORE": "memory:", "XDG_STATE_HOME": str(folder)}
+    environ = {
+        **os.environ,
+        "SPANLEDGER_DATABASE_URL": url,
+        "SPANLEDGER_STORE": "memory:",
+        "XDG_STATE_HOME": str(folder),
+    }
     command = [sys.executable, "-m", "spanledger", "serve", "--port", str(port)]
-    with subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, env={**os.environ, **settings}, stderr=subprocess.DEVNULL) as process:
         try:
             assert until(lambda: _ready(port)), "the service does not start"
             yield process.pid, port

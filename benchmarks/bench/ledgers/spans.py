@@ -12,8 +12,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import openai
-from bench import subjects
-from bench.contenders import COMMON
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.instrumentation.openai import OpenAIInstrumentor
 from opentelemetry.sdk.resources import Resource
@@ -23,6 +21,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanContext, TraceFlags
 from tests.support.telemetry import telemetry
 
+from bench import subjects
+from bench.contenders import COMMON
 from spanledger.ledger import Entry
 from spanledger.money import NANO
 from spanledger.scope import Scope

@@ -22,8 +22,15 @@ from spanledger.service.intake.wire import Sent
 #: Characters of a text that are read, and items of a list; attributes of a span. Prompts and answers are not read.
 TEXT, ATTRIBUTES = 2048, 1000
 _NAMES = frozenset(value for value in vars(names).values() if isinstance(value, str))
+#: What every span of ours says and no row has: reading costs the more, the more is read.
+_UNASKED = {
+    names.GEN_AI_INPUT_MESSAGES, names.GEN_AI_OUTPUT_MESSAGES, names.GEN_AI_REQUEST_MAX_TOKENS,
+    names.GEN_AI_REQUEST_TEMPERATURE, names.GEN_AI_REQUEST_ENCODING_FORMATS, names.GEN_AI_EMBEDDINGS_DIMENSION_COUNT,
+    names.OPENAI_API_TYPE, names.OPENAI_RESPONSE_SYSTEM_FINGERPRINT, names.SERVER_ADDRESS, names.SERVER_PORT,
+    names.SPANLEDGER_OUTPUT_RATE, names.SPANLEDGER_RATELIMIT_LIMIT_REQUESTS, names.SPANLEDGER_RATELIMIT_LIMIT_TOKENS,
+}  # fmt: skip
 #: What the ledger asks for, whatever the span calls it; `is_usage` knows the rest.
-_READ = _NAMES - {names.GEN_AI_INPUT_MESSAGES, names.GEN_AI_OUTPUT_MESSAGES} | aliases.ALL.keys() | aliases.STRUCTURED
+_READ = _NAMES - _UNASKED | aliases.ALL.keys() | aliases.STRUCTURED
 _MAKERS = (names.SERVICE_NAME, "deployment.environment.name", "deployment.environment")
 #: The kinds of spans, in the order of their numbers in OTLP.
 _KINDS = (SpanKind.INTERNAL, SpanKind.INTERNAL, SpanKind.SERVER, SpanKind.CLIENT, SpanKind.PRODUCER, SpanKind.CONSUMER)

@@ -141,9 +141,9 @@ def _caches(one: Told, tenant: str | None, latest: int) -> Iterator[CacheEvent]:
                 yield found if tenant is None else found._replace(tenant=tenant)
 
 
-def _order(foreign: _Foreign) -> tuple[int, int]:
+def _order(other: _Foreign) -> tuple[int, int]:
     """As spans end: what is enclosed comes first."""
-    span = foreign.told.span
+    span = other.told.span
     return span.end_time or 0, -(span.start_time or 0)
 
 
@@ -156,13 +156,14 @@ def _fitting(entries: Iterable[Entry], maker: Maker, tenant: str | None) -> Iter
     """The entries of a maker and for a tenant, with no text longer than databases look up."""
     for entry in entries:
         changed: dict[str, Any] = {
-            "service": maker.service[:TEXT] or None,
-            "environment": maker.environment[:TEXT] or None,
+            name: value[:TEXT]
+            for name, value in zip(Entry._fields, entry, strict=True)
+            if value.__class__ is str and len(value) > TEXT
         }
-        if any([value.__class__ is str and len(value) > TEXT for value in entry]):
-            changed |= {name: value[:TEXT] for name, value in entry._asdict().items() if value.__class__ is str} | changed
         if not all(map(_short, entry.charges)):
             changed["charges"] = tuple(filter(_short, entry.charges))
+        changed["service"] = maker.service[:TEXT] or None
+        changed["environment"] = maker.environment[:TEXT] or None
         if tenant is not None:
             changed["tenant"] = tenant
         yield entry._replace(**changed)
