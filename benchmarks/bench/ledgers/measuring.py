@@ -1,4 +1,4 @@
-"""Ledgers of several sizes on SQLite and PostgreSQL: questions to them, and calls taken in on one core, as entries and as spans."""
+"""Ledgers of several sizes on SQLite and PostgreSQL: questions to them, and calls taken in on one core."""
 
 from __future__ import annotations
 

@@ -93,12 +93,7 @@ def _taken(url: str, requests: Sequence[bytes], folder: Path) -> tuple[float, fl
 def _service(url: str, folder: Path) -> Iterator[tuple[int, int]]:
     """A service in a process of its own: its number, and its port."""
     port = free_port()
-    environ = {
-        **os.environ,
-        "SPANLEDGER_DATABASE_URL": url,
-        "SPANLEDGER_STORE": "memory:",
-        "XDG_STATE_HOME": str(folder),
-    }
+    settings = {"SPANLEDGER_DATABASE_URL": url, "SPANLEDGER_STORE": "memory:", "XDG_STATE_HOME": str(folder)}
     command = [sys.executable, "-m", "spanledger", "serve", "--port", str(port)]
     with subprocess.Popen(command, env={**os.environ, **settings}, stderr=subprocess.DEVNULL) as process:
         try:
