@@ -158,7 +158,8 @@ class Usage:
     @property
     def plausible(self) -> bool:
         """Whether a model could have used this much; what is not plausible is no usage at all."""
-        return max(_counts(self)) <= PLAUSIBLE
+        most: int = max(_counts(self))
+        return most <= PLAUSIBLE
 
     def exceeds(self, window: int | None) -> bool:
         """Whether this is more than a model with a context window of so many tokens can read or write."""
