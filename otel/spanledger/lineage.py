@@ -7,7 +7,9 @@ another library repeats a call that is metered already.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
+from operator import attrgetter
 from typing import NamedTuple
 
 from spanledger.scope import EMPTY, Scope
@@ -67,33 +69,59 @@ class Recent:
 
     def __init__(self, limit: int = RECENT) -> None:
         self._limit = limit
-        self._old: dict[str | int, Booked] = {}
-        self._young: dict[str | int, Booked] = {}
-        self._old_traces: dict[int, dict[str | int, Booked]] = {}
-        self._young_traces: defaultdict[int, dict[str | int, Booked]] = defaultdict(dict)
+        self._old, self._young = _Generation(), _Generation()
 
     def add(self, key: str | int, booked: Booked) -> None:
         """Remember a call under its response id, or under its span id if it has none."""
-        self._young[key] = booked
-        self._young_traces[booked.trace][key] = booked
-        if len(self._young) >= self._limit:
-            self._old, self._young = self._young, {}
-            self._old_traces, self._young_traces = self._young_traces, defaultdict(dict)
+        self._young.add(key, booked)
+        if self._young.count >= self._limit:
+            self._old, self._young = self._young, _Generation()
 
     def answered(self, response_id: str) -> Booked | None:
         """The latest call that was answered with this response id."""
-        return self._young.get(response_id) or self._old.get(response_id)
+        return self._young.calls.get(response_id) or self._old.calls.get(response_id)
 
-    def during(self, trace: int, start: int, end: int) -> list[Booked]:
-        """The calls of a trace that began and ended between two times."""
-        old, young = self._old_traces.get(trace), self._young_traces.get(trace)
-        known = [*(old.values() if old else ()), *(young.values() if young else ())]
-        return [call for call in known if start <= call.start and call.end <= end]
+    def during(self, trace: int, start: int, end: int, *, apart_from: str) -> list[Booked]:
+        """The calls of a trace that began and ended between two times, and were told of by another library."""
+        return [call for one in (self._old, self._young) for call in one.during(trace, start, end, apart_from)]
 
     def forget(self) -> None:
         """Remember nothing."""
-        self._old, self._young = {}, {}
-        self._old_traces, self._young_traces = {}, defaultdict(dict)
+        self._old, self._young = _Generation(), _Generation()
+
+
+_began = attrgetter("start")
+
+
+class _Generation:
+    """Calls that ended one after the other, by key; and by trace and library, in the order in which they began.
+
+    A trace may have thousands, most of them told of by one library: a look at a time passes over those of all others.
+    """
+
+    __slots__ = ("_traces", "calls", "count")
+
+    def __init__(self) -> None:
+        self.calls: dict[str | int, Booked] = {}
+        self.count = 0
+        self._traces: dict[int, dict[str, list[Booked]]] = {}
+
+    def add(self, key: str | int, booked: Booked) -> None:
+        before = self.calls.get(key)
+        if before is not None and before.trace == booked.trace:  # told again
+            self._of(before).remove(before)
+        self.calls[key] = booked
+        self.count += 1
+        insort(self._of(booked), booked, key=_began)
+
+    def _of(self, booked: Booked) -> list[Booked]:
+        return self._traces.setdefault(booked.trace, {}).setdefault(booked.library, [])
+
+    def during(self, trace: int, start: int, end: int, apart_from: str) -> Iterator[Booked]:
+        for library, calls in list(self._traces.get(trace, {}).items()):
+            if library != apart_from:
+                some = calls[bisect_left(calls, start, key=_began) : bisect_right(calls, end, key=_began)]
+                yield from (call for call in some if call.end <= end)
 
 
 class Node:

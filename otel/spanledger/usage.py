@@ -158,7 +158,8 @@ class Usage:
     @property
     def plausible(self) -> bool:
         """Whether a model could have used this much; what is not plausible is no usage at all."""
-        return all(value <= PLAUSIBLE for value in _counts(self))
+        most: int = max(_counts(self))
+        return most <= PLAUSIBLE
 
     def exceeds(self, window: int | None) -> bool:
         """Whether this is more than a model with a context window of so many tokens can read or write."""
@@ -240,7 +241,8 @@ def count(value: object) -> int:
 
 def from_attributes(attributes: Mapping[str, Any]) -> Usage | None:
     """The usage that a span under our names claims, None if it claims none."""
-    units = Units(**_told(_UNIT_OF, attributes)) or NO_UNITS
+    told = _told(_UNIT_OF, attributes)
+    units = (Units(**told) or NO_UNITS) if told else NO_UNITS
     claimed = names.GEN_AI_USAGE_INPUT_TOKENS in attributes or names.GEN_AI_USAGE_OUTPUT_TOKENS in attributes
     if not claimed and not units:
         return None
@@ -263,5 +265,8 @@ _UNIT_OF = {name: field for field, name in _UNIT_NAMES}
 
 def _told(fields_: dict[str, str], attributes: Mapping[str, Any]) -> dict[str, Any]:
     """The numbers among the attributes, by field."""
-    told = fields_.keys() & attributes.keys()
-    return {fields_[name]: count(value) for name in told if isinstance(value := attributes[name], (int, float))}
+    return {
+        fields_[name]: count(value)
+        for name, value in attributes.items()
+        if name in fields_ and isinstance(value, (int, float))
+    }

@@ -92,11 +92,8 @@ def _beside(claimed: Claim, lineage: Lineage) -> bool:
     if isinstance(response_id, str) and not claimed.is_sum:
         told = lineage.recent.answered(response_id)
         return told is not None and told.library != claimed.library and (told.trace == trace or _same(told, usage))
-    others = [
-        call
-        for call in lineage.recent.during(trace, span.start_time or 0, span.end_time or 0)
-        if call.library != claimed.library
-    ]
+    start, end = span.start_time or 0, span.end_time or 0
+    others = lineage.recent.during(trace, start, end, apart_from=claimed.library)
     if not claimed.is_sum:
         return any(_same(call, usage) for call in others)
     enough = sum(c.usage.input for c in others) >= usage.input and sum(c.usage.output for c in others) >= usage.output

@@ -20,7 +20,6 @@ Reading = Callable[[], AbstractContextManager[Connection]]
 class Row(NamedTuple):
     """A row of the ledger, as far as it says whether it is the same call as another one."""
 
-    span: int
     operation: str
     input: int
     output: int
@@ -29,11 +28,11 @@ class Row(NamedTuple):
 
 
 class Earlier:
-    """Rows by trace, each trace asked for once."""
+    """Rows by trace and span, each trace asked for once."""
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
-        self._rows: dict[int, list[Row]] = {}
+        self._rows: dict[int, dict[int, Row]] = {}
 
     def ask(self, traces: Iterable[int]) -> None:
         """Look up what is not known yet."""
@@ -47,22 +46,21 @@ class Earlier:
             del self._rows[next(iter(self._rows))]
 
     def _look_up(self, connection: Connection, traces: list[int]) -> None:
-        self._rows |= {trace: [] for trace in traces}
+        self._rows |= {trace: {} for trace in traces}
         own = calls.c
         found = select(own.trace_id, own.span_id, own.operation, own.input, own.output, own.started, own.ended).where(
             own.trace_id.in_([f"{trace:032x}" for trace in traces]), own.span_id.is_not(None), own.used
         )
         for trace, span, *rest in connection.execute(found):
-            self._rows[int(trace, 16)].append(Row(int(span, 16), *rest))
+            self._rows[int(trace, 16)][int(span, 16)] = Row(*rest)
 
     def covers(self, claimed: Claim, trace: int, span: int, parent: int | None) -> bool:
         """Whether a row of another span is the same call: it is around it, or a part of a sum."""
-        rows = [row for row in self._rows.get(trace, ()) if row.span != span]
-        if not rows:
-            return False
-        start, end = claimed.span.start_time or 0, claimed.span.end_time or 0
-        if any(row.span == parent for row in rows):
+        known = self._rows.get(trace, {})
+        if parent in known and parent != span:
             return True
+        start, end = claimed.span.start_time or 0, claimed.span.end_time or 0
+        rows = [row for id_, row in known.items() if id_ != span]
         if not claimed.is_sum:
             return any(row.operation not in INFERENCE and row.started <= start and end <= row.ended for row in rows)
         within = [row for row in rows if start <= row.started and row.ended <= end]
@@ -74,4 +72,4 @@ class Earlier:
 
     def has(self, trace: int, span: int) -> bool:
         """Whether the span has a row."""
-        return any(row.span == span for row in self._rows.get(trace, ()))
+        return span in self._rows.get(trace, ())

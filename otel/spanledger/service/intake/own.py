@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,10 @@ from spanledger.lineage import Facts
 from spanledger.messages import Answer, Request
 from spanledger.money import NANO
 from spanledger.pipeline.covered import library
-from spanledger.pricing.attributes import price_told
+from spanledger.pricing import Price
 from spanledger.scope import Scope
 from spanledger.semconv import names
+from spanledger.service.intake.reading import Told
 from spanledger.usage import from_attributes
 
 _LIMITS = (names.SPANLEDGER_RATELIMIT_REMAINING_REQUESTS, names.SPANLEDGER_RATELIMIT_REMAINING_TOKENS)
@@ -40,15 +41,15 @@ class Retold:
     cache: str | None = None
 
 
-def call_id(span: ReadableSpan, attributes: Mapping[str, Any]) -> str | None:
+def call_id(one: Told) -> str | None:
     """The id of the call that the span is of; None where it is none of ours."""
-    found = attributes.get(names.SPANLEDGER_CALL_ID)
-    return found if isinstance(found, str) and found and library(span) == SCOPE_NAME else None
+    found = one.attributes.get(names.SPANLEDGER_CALL_ID)
+    return found if isinstance(found, str) and found and library(one.span) == SCOPE_NAME else None
 
 
-def facts_of(span: ReadableSpan, said: Mapping[str, Any], payer: Scope) -> Facts:
+def facts_of(one: Told, payer: Scope, price: Price | None) -> Facts:
     """What is known of the call."""
-    price = price_told(said)
+    span, said = one.span, one.attributes
     began = span.start_time or 0
     return Facts(
         operation=_text(said, names.GEN_AI_OPERATION_NAME) or "unknown",
@@ -69,8 +70,9 @@ def facts_of(span: ReadableSpan, said: Mapping[str, Any], payer: Scope) -> Facts
     )
 
 
-def entries(id_: str, span: ReadableSpan, said: Mapping[str, Any], facts: Facts, payer: Scope) -> Iterator[Entry]:
+def entries(id_: str, one: Told, facts: Facts, payer: Scope, price: Price | None) -> Iterator[Entry]:
     """The call's entry, and one for each attempt that was lost."""
+    span, said = one.span, one.attributes
     request = Request(
         facts.operation,
         facts.provider,
@@ -87,21 +89,25 @@ def entries(id_: str, span: ReadableSpan, said: Mapping[str, Any], facts: Facts,
             names.SPANLEDGER_RESPONSE_SCHEMA_VALID: valid if isinstance(valid, bool) else None,
         },
     )
-    failed = [_count(event.attributes or {}, names.SPANLEDGER_ATTEMPT_NUMBER) or 0 for event in _told(span, _FAILED)]
-    attempts = 1 + min(max(failed, default=0), len(failed))
     cache = _MISS if said.get(names.SPANLEDGER_CACHE_RESULT) == _MISS else None
-    call = Retold(id_, request, span, payer, _began(id_, span), attempts, cache=cache)
-    yield posting.of_call(call, facts, answer, posting.Paid(price_told(said), ended(said, facts.cost)))
-    for event in _told(span, _LOST):
-        yield _lost(call, event)
+    call = Retold(id_, request, span, payer, _began(id_, span), _attempts(one.events), cache=cache)
+    yield posting.of_call(call, facts, answer, posting.Paid(price, ended(said, facts.cost)))
+    for event in one.events:
+        if event.name == names.EVENT_SPANLEDGER_ATTEMPT_LOST:
+            yield _lost(call, event)
 
 
 _MISS = names.SPANLEDGER_CACHE_RESULT_MISS
-_FAILED, _LOST = names.EVENT_SPANLEDGER_ATTEMPT_FAILED, names.EVENT_SPANLEDGER_ATTEMPT_LOST
 
 
-def _told(span: ReadableSpan, name: str) -> Iterator[Event]:
-    return (event for event in span.events if event.name == name)
+def _attempts(events: Iterable[Event]) -> int:
+    """How many there were: one more than failed."""
+    failed = [
+        _count(event.attributes or {}, names.SPANLEDGER_ATTEMPT_NUMBER) or 0
+        for event in events
+        if event.name == names.EVENT_SPANLEDGER_ATTEMPT_FAILED
+    ]
+    return 1 + min(max(failed, default=0), len(failed))
 
 
 def _lost(call: Retold, event: Event) -> Entry:

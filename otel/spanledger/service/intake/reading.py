@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope as OtlpScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.resources import Resource as SdkResource
@@ -21,8 +22,15 @@ from spanledger.service.intake.wire import Sent
 #: Characters of a text that are read, and items of a list; attributes of a span. Prompts and answers are not read.
 TEXT, ATTRIBUTES = 2048, 1000
 _NAMES = frozenset(value for value in vars(names).values() if isinstance(value, str))
+#: What every span of ours says and no row has: reading costs the more, the more is read.
+_UNASKED = {
+    names.GEN_AI_INPUT_MESSAGES, names.GEN_AI_OUTPUT_MESSAGES, names.GEN_AI_REQUEST_MAX_TOKENS,
+    names.GEN_AI_REQUEST_TEMPERATURE, names.GEN_AI_REQUEST_ENCODING_FORMATS, names.GEN_AI_EMBEDDINGS_DIMENSION_COUNT,
+    names.OPENAI_API_TYPE, names.OPENAI_RESPONSE_SYSTEM_FINGERPRINT, names.SERVER_ADDRESS, names.SERVER_PORT,
+    names.SPANLEDGER_OUTPUT_RATE, names.SPANLEDGER_RATELIMIT_LIMIT_REQUESTS, names.SPANLEDGER_RATELIMIT_LIMIT_TOKENS,
+}  # fmt: skip
 #: What the ledger asks for, whatever the span calls it; `is_usage` knows the rest.
-_READ = _NAMES - {names.GEN_AI_INPUT_MESSAGES, names.GEN_AI_OUTPUT_MESSAGES} | aliases.ALL.keys() | aliases.STRUCTURED
+_READ = _NAMES - _UNASKED | aliases.ALL.keys() | aliases.STRUCTURED
 _MAKERS = (names.SERVICE_NAME, "deployment.environment.name", "deployment.environment")
 #: The kinds of spans, in the order of their numbers in OTLP.
 _KINDS = (SpanKind.INTERNAL, SpanKind.INTERNAL, SpanKind.SERVER, SpanKind.CLIENT, SpanKind.PRODUCER, SpanKind.CONSUMER)
@@ -34,10 +42,11 @@ _EVENTS = frozenset(
 
 
 class Told(NamedTuple):
-    """A span that has ended, what made it, and what it says. `parent` is a span id."""
+    """A span that has ended, what made it, and what it says, by itself and by its events. `parent` is a span id."""
 
     span: ReadableSpan
     attributes: dict[str, Any]
+    events: list[Event]
     maker: Maker
     trace: int
     id: int
@@ -47,15 +56,18 @@ class Told(NamedTuple):
 def told(all_sent: Iterable[Sent]) -> Iterator[Told | None]:
     """The spans; None for one that is damaged or has no id."""
     resource: Resource | None = None
-    maker = Maker()
+    scope: OtlpScope | None = None
+    maker, library = Maker(), InstrumentationScope("")
     for sent in all_sent:
         if sent.resource is not resource:
             resource, maker = sent.resource, _maker(sent.resource)
+        if sent.scope is not scope:
+            scope, library = sent.scope, InstrumentationScope(sent.scope.name)
         span = sent.span
         if span is None or not (_is_id(span.trace_id, 16) and _is_id(span.span_id, 8)):
             yield None
         else:
-            yield _told(span, sent.scope.name, maker)
+            yield _told(span, library, maker)
 
 
 def _is_id(said: bytes, length: int) -> bool:
@@ -63,7 +75,7 @@ def _is_id(said: bytes, length: int) -> bool:
     return len(said) == length and any(said)
 
 
-def _told(span: Span, library: str, maker: Maker) -> Told:
+def _told(span: Span, library: InstrumentationScope, maker: Maker) -> Told:
     trace, own = int.from_bytes(span.trace_id, "big"), int.from_bytes(span.span_id, "big")
     attributes = plain(span.attributes)
     events = [
@@ -76,13 +88,13 @@ def _told(span: Span, library: str, maker: Maker) -> Told:
         resource=_NOBODY,
         context=SpanContext(trace, own, is_remote=True, trace_flags=_SAMPLED),
         attributes=attributes,
-        events=events,
         kind=_KINDS[span.kind] if 0 <= span.kind < len(_KINDS) else SpanKind.INTERNAL,
-        instrumentation_scope=InstrumentationScope(library),
+        instrumentation_scope=library,
         start_time=span.start_time_unix_nano,
         end_time=span.end_time_unix_nano,
     )
-    return Told(readable, attributes, maker, trace, own, int.from_bytes(span.parent_span_id[:8], "big") or None)
+    parent = int.from_bytes(span.parent_span_id[:8], "big") or None
+    return Told(readable, attributes, events, maker, trace, own, parent)
 
 
 def _maker(resource: Resource) -> Maker:

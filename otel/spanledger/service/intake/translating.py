@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 from spanledger import caching, scope
 from spanledger.ledger import CacheEvent, Charge, Entry, Line, Maker
-from spanledger.lineage import Booked
+from spanledger.lineage import Booked, Node
 from spanledger.money import NANO
 from spanledger.pipeline import foreign
 from spanledger.pipeline.covered import KINDS, Claim, claim, covered_by, library
 from spanledger.pricing import PriceBook
+from spanledger.pricing.attributes import price_told
 from spanledger.semconv import names
 from spanledger.service.intake import own
 from spanledger.service.intake.earlier import Earlier
@@ -51,12 +52,11 @@ class Translation:
         return "; ".join(f"{count} {what}" for what, count in self.rejected.items())
 
 
-class _Candidate(NamedTuple):
-    """A span that may be a call: of ours, by its id, or by what it claims."""
+class _Foreign(NamedTuple):
+    """A span of somebody else's that may be a call, by what it claims."""
 
     told: Told
-    call: str | None
-    claimed: Claim | None
+    claimed: Claim
 
 
 class Translator:
@@ -71,35 +71,37 @@ class Translator:
     def __call__(self, sent: Iterable[Sent], tenant: str | None) -> Translation:
         """The entries of a request; with a `tenant`, only what is that tenant's or nobody's."""
         found = Translation()
-        candidates = []
+        others: list[_Foreign] = []
         latest = int(self._clock() * NANO) + AHEAD
         for one in told(sent):
             found.spans += 1
             if one is None:
                 found.rejected[DAMAGED] += 1
                 continue
-            self._family.told(one.id, one.parent)
+            node = self._family.told(one.id, one.parent)
             found.events += _caches(one, tenant, latest)
-            if (candidate := self._candidate(one)) is not None:
-                candidates.append(candidate)
-        self._earlier.ask(one.told.trace for one in candidates if _undecided(one))
-        for candidate in sorted(candidates, key=_order):
-            wrong = self._wrong(candidate.told, tenant, latest)
-            if wrong is not None:
-                found.rejected[wrong] += 1
-                continue
-            for entry in self._entries(candidate):
-                found.entries.append(_fitting(entry, candidate.told.maker, tenant))
+            if (call := own.call_id(one)) is not None:
+                if self._takes(found, one, tenant, latest):
+                    found.entries += _fitting(self._own(one, call, node), one.maker, tenant)
+            elif (claimed := self._claimed(one)) is not None:
+                others.append(_Foreign(one, claimed))
+        self._earlier.ask(one.told.trace for one in others if not _decided(one.told))
+        for one, claimed in sorted(others, key=_order):
+            if self._takes(found, one, tenant, latest):
+                found.entries += _fitting(self._foreign(one, claimed), one.maker, tenant)
         return found
 
-    def _candidate(self, one: Told) -> _Candidate | None:
-        call = own.call_id(one.span, one.attributes)
-        if call is not None:
-            return _Candidate(one, call, None)
+    def _claimed(self, one: Told) -> Claim | None:
         if one.span.kind not in KINDS or names.SPANLEDGER_COVERED_BY in one.attributes:
             return None
-        claimed = claim(one.span, one.attributes, self._family)
-        return None if claimed is None else _Candidate(one, None, claimed)
+        return claim(one.span, one.attributes, self._family)
+
+    def _takes(self, found: Translation, one: Told, tenant: str | None, latest: int) -> bool:
+        """Whether a call is taken; one that is not is counted."""
+        wrong = self._wrong(one, tenant, latest)
+        if wrong is not None:
+            found.rejected[wrong] += 1
+        return wrong is None
 
     @staticmethod
     def _wrong(one: Told, tenant: str | None, latest: int) -> str | None:
@@ -110,21 +112,13 @@ class Translator:
         said = one.attributes.get(names.SPANLEDGER_TENANT_ID, scope.UNATTRIBUTED)
         return TENANT if tenant is not None and said not in (tenant, scope.UNATTRIBUTED) else None
 
-    def _entries(self, candidate: _Candidate) -> Iterable[Entry]:
-        one, call, claimed = candidate
-        if call is not None:
-            return self._own(one, call)
-        assert claimed is not None
-        return self._foreign(one, claimed)
-
-    def _own(self, one: Told, call: str) -> Iterable[Entry]:
-        payer = scope.of_attributes(one.attributes)
-        facts = own.facts_of(one.span, one.attributes, payer)
+    def _own(self, one: Told, call: str, node: Node) -> Iterable[Entry]:
+        payer, price = scope.of_attributes(one.attributes), price_told(one.attributes)
+        facts = own.facts_of(one, payer, price)
         if facts.usage is not None:
-            node = self._family.told(one.id, one.parent)
             booked = Booked(library(one.span), one.trace, facts.usage, one.span.start_time or 0, one.span.end_time or 0)
             self._family.count(node, facts, facts.response_id or one.id, booked)
-        return own.entries(call, one.span, one.attributes, facts, payer)
+        return own.entries(call, one, facts, payer, price)
 
     def _foreign(self, one: Told, claimed: Claim) -> Iterable[Entry]:
         node = self._family.told(one.id, one.parent)
@@ -140,16 +134,16 @@ class Translator:
 
 def _caches(one: Told, tenant: str | None, latest: int) -> Iterator[CacheEvent]:
     """The caches that were asked in a span; with a `tenant`, as that tenant's, and none of another's."""
-    for event in one.span.events:
+    for event in one.events:
         if event.name == names.EVENT_SPANLEDGER_CACHE_ASKED and FIRST <= event.timestamp <= latest:
             found = caching.retold(event.attributes or {}, event.timestamp)
             if found is not None and (tenant is None or found.tenant in (None, tenant)):
                 yield found if tenant is None else found._replace(tenant=tenant)
 
 
-def _order(candidate: _Candidate) -> tuple[int, int]:
+def _order(other: _Foreign) -> tuple[int, int]:
     """As spans end: what is enclosed comes first."""
-    span = candidate.told.span
+    span = other.told.span
     return span.end_time or 0, -(span.start_time or 0)
 
 
@@ -158,24 +152,21 @@ def _decided(one: Told) -> bool:
     return names.SPANLEDGER_RUN_ID in one.attributes or names.SPANLEDGER_PRICE_STATUS in one.attributes
 
 
-def _undecided(candidate: _Candidate) -> bool:
-    return candidate.call is None and not _decided(candidate.told)
-
-
-def _fitting(entry: Entry, maker: Maker, tenant: str | None) -> Entry:
-    """The entry of a maker and for a tenant, with no text longer than databases look up."""
-    changed: dict[str, Any] = {
-        name: value[:TEXT]
-        for name, value in zip(Entry._fields, entry, strict=True)
-        if value.__class__ is str and len(value) > TEXT
-    }
-    if not all(map(_short, entry.charges)):
-        changed["charges"] = tuple(filter(_short, entry.charges))
-    changed["service"] = maker.service[:TEXT] or None
-    changed["environment"] = maker.environment[:TEXT] or None
-    if tenant is not None:
-        changed["tenant"] = tenant
-    return entry._replace(**changed)
+def _fitting(entries: Iterable[Entry], maker: Maker, tenant: str | None) -> Iterator[Entry]:
+    """The entries of a maker and for a tenant, with no text longer than databases look up."""
+    for entry in entries:
+        changed: dict[str, Any] = {
+            name: value[:TEXT]
+            for name, value in zip(Entry._fields, entry, strict=True)
+            if value.__class__ is str and len(value) > TEXT
+        }
+        if not all(map(_short, entry.charges)):
+            changed["charges"] = tuple(filter(_short, entry.charges))
+        changed["service"] = maker.service[:TEXT] or None
+        changed["environment"] = maker.environment[:TEXT] or None
+        if tenant is not None:
+            changed["tenant"] = tenant
+        yield entry._replace(**changed)
 
 
 def _short(charge: Charge) -> bool:
