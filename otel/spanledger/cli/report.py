@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spanledger.cli.ledger import engine, moment, told
+from spanledger.cli.opening import engine, moment, told
 from spanledger.cli.table import table as laid_out
 from spanledger.errors import ConfigError
 from spanledger.money import NANO

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from spanledger import config
 from spanledger.budget import opening, reading
-from spanledger.cli.ledger import told
+from spanledger.cli.opening import told
 from spanledger.config import Settings
 from spanledger.errors import ConfigError
 from spanledger.ledger import opening as ledger
