@@ -38,20 +38,11 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     monkeypatch.setenv("SPANLEDGER_DATABASE_URL", url)
     made = database.engine(url)
     migrate(made)
-    write(
-        made,
-        [
-            Entry(
-                str(n), (AT + n) * NANO, (AT + n + 1) * NANO, "chat", "openai", run="r", cost=n, price_status="priced"
-            )
-            for n in range(3)
-        ],
-    )
+    times = [((AT + n) * NANO, (AT + n + 60) * NANO) for n in range(3)]
+    write(made, [Entry(str(n), *at, "chat", "openai", run="r", cost=n) for n, at in enumerate(times)])
     write(made, [CacheEvent(str(n), (AT + n) * NANO, "l1", hit=n > 0) for n in range(2)])
     with made.begin() as connection:
-        connection.execute(
-            insert(schema.scores), [{"id": "s", "at": AT * NANO, "run": "r", "name": "exact", "value": 1.0}]
-        )
+        connection.execute(insert(schema.scores).values(id="s", at=AT * NANO, run="r", name="exact", value=1.0))
     return made
 
 
