@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spanledger.report import Period, Report, Table
 
 _DAY = 86_400
-_MOST_USERS = 100_000
+_MOST_USERS = 1000
 _KINDS = ("cost", "quality", "tenants", "models", "all")
 _SUFFIXES = {"table": "txt", "md": "md", "html": "html", "csv": "csv", "json": "json"}
 _FILTERS = ("tenant", "user", "service", "environment", "stage", "operation", "provider", "model", "status")

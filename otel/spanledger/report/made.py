@@ -111,21 +111,28 @@ def _by(group: str, title: str) -> Callable[[Reading], tuple[Table, ...]]:
 
 
 def _users(reading: Reading) -> tuple[Table, ...]:
-    """Those who cost most, and all others together. No sums of users are kept: their calls are read."""
+    """Those who cost most, and all others together.
+
+    No sums of users are kept: the calls of the period are read, and those of the period before of whom is listed.
+    """
     if not reading.users:
         return ()
     table = Table("by-user", "By user", (Column("user", "User"), *_SUMS, *_COST, *_TREND), (), chart="cost_usd")
-    if facts.rows_of(reading.now) + facts.rows_of(reading.before) > facts.ROWS:
+    if facts.rows_of(reading.now) > facts.ROWS or facts.rows_of(reading.before) > facts.ROWS:
         return (replace(table, note=UNREAD.format(what="Users are left out")),)
     found = dearest(reading.by("user", reading.period.window))
-    before = reading.by("user", reading.period.before)
     whole = sum(sums.cost for _, sums in found)
-    rows = [_row(name, sums, whole, before.get(name)) for name, sums in found[: reading.users]]
+    rows = [_row(name, sums, whole, _of_user(reading, name)) for name, sums in found[: reading.users]]
     if not (others := found[reading.users :]):
         return (replace(table, rows=tuple(rows)),)
     rows.append(_row("(others)", sum((sums for _, sums in others), Totals()), whole, None))
     note = f"(others) are {len(others):,} users together; --users N lists more of them."
     return (replace(table, rows=tuple(rows), note=note),)
+
+
+def _of_user(reading: Reading, name: str) -> Totals:
+    """In the period before; found by an index."""
+    return queries.totals(reading.connection, reading.period.before, replace(reading.only, user=name))
 
 
 def _row(
