@@ -41,7 +41,7 @@ def _budget(text: str) -> Budget:
     head, *rest = (piece.strip() for piece in text.split(","))
     place, equals, limit_text = head.partition("=")
     if not equals:
-        raise ConfigError(f"this is no budget; write scope[/window]=LIMIT such as run=5USD or tenant/day=10USD")
+        raise ConfigError("this is no budget; write scope[/window]=LIMIT such as run=5USD or tenant/day=10USD")
     scope, window = _place(place.strip())
     unit, most = limit(limit_text)
     warns, action = _options(rest, unit)

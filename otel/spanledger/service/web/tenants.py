@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from spanledger.report.made import Reading
 from spanledger.report.made import bill as billed
 from spanledger.report.model import Period, Table
+from spanledger.report.reading import Reading
 from spanledger.report.render import as_csv
 from spanledger.service.access import needs
 from spanledger.service.figures import at
