@@ -81,7 +81,7 @@ def dashboard(settings: Settings) -> Iterator[str]:
     """
     with ExitStack() as stack:
         with _told():
-            from spanledger.cli.ledger import told  # noqa: PLC0415  what --once does not need
+            from spanledger.cli.opening import told  # noqa: PLC0415  what --once does not need
             from spanledger.cli.serve import service  # noqa: PLC0415  as above
 
             with told():

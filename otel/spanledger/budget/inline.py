@@ -22,7 +22,7 @@ def parse(text: str) -> tuple[Budget, ...]:
     Raises:
         ConfigError: naming the part that cannot be read and what would be right.
     """
-    found = [_budget(part.strip()) for part in text.split(";") if part.strip()]
+    found = [_part(part.strip()) for part in text.split(";") if part.strip()]
     names = [budget.name for budget in found]
     for name in names:
         if names.count(name) > 1:
@@ -30,11 +30,18 @@ def parse(text: str) -> tuple[Budget, ...]:
     return tuple(found)
 
 
+def _part(text: str) -> Budget:
+    try:
+        return _budget(text)
+    except ConfigError as error:
+        raise ConfigError(f"in {text!r}: {error}") from None
+
+
 def _budget(text: str) -> Budget:
     head, *rest = (piece.strip() for piece in text.split(","))
     place, equals, limit_text = head.partition("=")
     if not equals:
-        raise ConfigError(f"{text!r} is no budget; write scope[/window]=LIMIT such as run=5USD or tenant/day=10USD")
+        raise ConfigError("this is no budget; write scope[/window]=LIMIT such as run=5USD or tenant/day=10USD")
     scope, window = _place(place.strip())
     unit, most = limit(limit_text)
     warns, action = _options(rest, unit)

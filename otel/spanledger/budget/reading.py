@@ -5,6 +5,7 @@ from __future__ import annotations
 from spanledger.budget import inline
 from spanledger.budget.model import Budget
 from spanledger.config import Settings
+from spanledger.errors import ConfigError
 
 
 def read(settings: Settings) -> tuple[Budget, ...]:
@@ -20,7 +21,10 @@ def read(settings: Settings) -> tuple[Budget, ...]:
 
 def _named(text: str) -> tuple[Budget, ...]:
     if "=" in text:
-        return inline.parse(text)
+        try:
+            return inline.parse(text)
+        except ConfigError as error:
+            raise ConfigError(f"SPANLEDGER_BUDGETS: {error}") from None
     from spanledger.budget import file  # noqa: PLC0415 - pydantic and YAML, for those who write a file
 
     return file.load(text)

@@ -88,17 +88,36 @@ def quote(book: PriceBook, given: argparse.Namespace) -> Quote:
     """The price that is asked for.
 
     Raises:
-        ConfigError: nobody knows it.
+        ConfigError: nobody knows it, or not that of the tier.
     """
     at, tier = given.at or datetime.now(UTC).replace(microsecond=0), given.tier or ""
     for provider in (given.provider,) if given.provider else ("", *MAKERS):
         tariff = book.tariff(provider, given.model, tier)
         rates = tariff.at(at) if tariff else None
         if tariff and rates:
-            return Quote(provider, given.model, tier, at, tariff, rates)
+            found = Quote(provider, given.model, tier, at, tariff, rates)
+            _of_tier(book.tariff(provider, given.model), found)
+            return found
     if given.provider:
         raise ConfigError(f"no price is known for {given.model} at {given.provider}; {_NO_PRICE}")
     raise ConfigError(f"no price is known for {given.model}; say who serves it (--provider), or {_NO_PRICE}")
+
+
+def _of_tier(standard: Tariff | None, found: Quote) -> None:
+    """Whether the price is the tier's own: where the tables do not know a tier they say the standard price.
+
+    Raises:
+        ConfigError: it is the standard tier's.
+    """
+    if not found.tier or standard is None or found.rates != standard.at(found.at):
+        return
+    begins = (datetime.combine(day, time.min, UTC) for day in found.tariff.days)
+    known = next((day for day in begins if day > found.at and found.tariff.at(day) != standard.at(day)), None)
+    when = f" before {known:%Y-%m-%d}" if known else ""
+    raise ConfigError(
+        f"no price of its own is known for {found}{when}: its calls are priced as the standard tier's (leave --tier "
+        f"out); {_NO_PRICE}"
+    )
 
 
 def rates_of(rates: Rates) -> dict[str, str]:

@@ -11,7 +11,7 @@ from spanledger import config
 from spanledger.budget import opening
 from spanledger.budget.model import shown
 from spanledger.budget.store import Gap, Store, StoreError
-from spanledger.cli.ledger import recovered, told
+from spanledger.cli.opening import recovered, told
 from spanledger.cli.table import table
 from spanledger.errors import ConfigError
 from spanledger.ledger import opening as opening_ledger

@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spanledger.cli.ledger import engine, moment, told
+from spanledger.cli.opening import engine, moment, told
 from spanledger.cli.table import table as laid_out
 from spanledger.errors import ConfigError
 from spanledger.money import NANO
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spanledger.report import Period, Report, Table
 
 _DAY = 86_400
+_MOST_USERS = 1000
 _KINDS = ("cost", "quality", "tenants", "models", "all")
 _SUFFIXES = {"table": "txt", "md": "md", "html": "html", "csv": "csv", "json": "json"}
 _FILTERS = ("tenant", "user", "service", "environment", "stage", "operation", "provider", "model", "status")
@@ -36,6 +37,9 @@ def add(commands: Any) -> None:
     own.add_argument(
         "--output", type=Path, default=None, metavar="DIR", help="write files there; csv: one for each table"
     )
+    own.add_argument(
+        "--users", type=_users, default=20, metavar="N", help="how many are listed by name (20); 0 is none"
+    )
     for name in _FILTERS:
         own.add_argument(f"--{name}", default=None, metavar="NAME", help=f"only calls of this {name}; '' is of none")
     own.set_defaults(do=do)
@@ -44,12 +48,13 @@ def add(commands: Any) -> None:
 def do(given: argparse.Namespace) -> int:
     """Make the report, and print or write it."""
     made = engine()
-    from spanledger.ledger.filters import Filter  # noqa: PLC0415  imports much
+    from spanledger.ledger.database import reading  # noqa: PLC0415  imports much
+    from spanledger.ledger.filters import Filter  # noqa: PLC0415  as above
     from spanledger.report import made as report_of  # noqa: PLC0415  as above
 
     only = Filter(**{field.name: getattr(given, field.name) for field in fields(Filter)})
-    with told(), made.connect().execution_options(reads=True) as connection:
-        report = report_of(connection, given.kind, _period(given), only)
+    with told(), reading(made) as connection:
+        report = report_of(connection, given.kind, _period(given), only, given.users)
     files = _files(report, given.format)
     if given.output is not None:
         _write(given.output, files)
@@ -69,6 +74,12 @@ def _days(text: str) -> float:
     if not 0 < days <= 3660:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of days; give one such as 7")
     return days
+
+
+def _users(text: str) -> int:
+    if not text.isdecimal() or int(text) > _MOST_USERS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of users from 0 to {_MOST_USERS}")
+    return int(text)
 
 
 def _period(given: argparse.Namespace) -> Period:

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from spanledger import config
-from spanledger.cli.ledger import engine, moment, told
+from spanledger.cli.opening import engine, moment, told
 from spanledger.cli.table import table
 from spanledger.money import nine_places
 from spanledger.pricing import open_book

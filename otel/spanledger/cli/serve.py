@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from spanledger import config
 from spanledger.budget import opening, reading
-from spanledger.cli.ledger import told
+from spanledger.cli.opening import told
 from spanledger.config import Settings
 from spanledger.errors import ConfigError
 from spanledger.ledger import opening as ledger
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _SCOPES = ("read", "write", "admin")
+_ALONE = (
+    "SPANLEDGER_STORE={} keeps the budgets of each process in that process: this service cannot see those of others, "
+    "and shows nothing of what they spent. Give it and your apps one store that they share, such as sqlite:///path or "
+    "redis://host:6379/0"
+)
 #: Connections to the database that are kept open.
 _POOL = 16
 #: Objects that are made before a look for garbage.
@@ -61,6 +66,8 @@ def _serve(given: argparse.Namespace) -> int:
         app = service(settings)
         _rarely_collected()
         print(f"dashboard, API and OTLP on {_address(settings)}", file=sys.stderr)
+        if not opening.open_store(settings.store).shared:
+            print(_ALONE.format(settings.store), file=sys.stderr)
         uvicorn.run(
             app, host=settings.service_host, port=settings.service_port, server_header=False, log_level="warning"
         )

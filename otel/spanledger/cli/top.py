@@ -17,7 +17,7 @@ from spanledger.budget import opening, reading
 from spanledger.budget.described import described
 from spanledger.budget.listing import rows
 from spanledger.budget.model import Unit, shown
-from spanledger.cli.ledger import engine, told
+from spanledger.cli.opening import engine, told
 from spanledger.cli.surface import drawn, surface
 from spanledger.live.shown import Line, Shown
 from spanledger.money import NANO

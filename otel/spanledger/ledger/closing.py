@@ -102,7 +102,7 @@ def _add_up(connection: Connection, since: int, to: int) -> None:
         sums[at, values] = packed(found)
     for at, values, some in _read(connection, latencies, ("bins",), since, to):
         unpack_bins(some[0], bins[at, values])
-    ids = {values: combinations.ids(values) for _, values in (*sums, *bins)}
+    ids = {values: combinations.ids(values) for values in {values for _, values in (*sums, *bins)}}
     levels.put_sums(connection, levels.coarser(sums, ids, levels.plus))
     levels.put_bins(connection, levels.coarser(bins, ids, levels.with_bins))
 

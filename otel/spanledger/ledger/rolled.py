@@ -69,27 +69,31 @@ def read(
     return map(tuple, connection.execute(text(" UNION ALL ".join(parts)), bound)) if parts else ()
 
 
-def _rows(connection: Connection, table: _Table, window: Window, only: Filter, group: Group) -> Iterator[Row]:
-    """Rows of a table of rollups.
+def rows_of(table: str, told: Iterable[str], bound: Iterable[str], grain: int, at: str) -> str:
+    """Where rows of a table of rollups are read from: of these times, in the coarsest cut that tells columns apart.
 
-    Where there are few combinations each is looked up in each span of time: a left join keeps SQLite to that order.
+    `bound` are those of the columns that have to be what is bound by their names. Where there are few combinations each
+    is looked up in each span of time: a left join keeps SQLite to that order.
     """
+    cut = for_question(grain, frozenset(told))
+    there = f"r.grain = {grain} AND r.cut = {cut} AND r.at {at}"
+    combined = "".join([f"d.cut = {cut}", *(f" AND d.{name} = :{name}" for name in bound)])
+    if not told:
+        return f"FROM {table} r WHERE {there}"
+    if cut == FINEST and not (grain > TEN and sum(name in MANY for name in bound) > 1):
+        return f"FROM {table} r JOIN dimensions d ON r.dimension = d.id WHERE {there} AND {combined}"
+    return f"FROM dimensions d LEFT JOIN {table} r ON {there} AND r.dimension = d.id WHERE {combined}"
+
+
+def _rows(connection: Connection, table: _Table, window: Window, only: Filter, group: Group) -> Iterator[Row]:
+    """Rows of a table of rollups."""
     bound = only.wanted
-    told = frozenset(bound) | ({group} if isinstance(group, str) else frozenset())
-    wanted = "".join(f" AND d.{name} = :{name}" for name in bound)
+    told = {*bound, group} if isinstance(group, str) else {*bound}
     key = "''" if group is None else f"d.{group}" if isinstance(group, str) else f"r.at - r.at % {group}"
     end = " GROUP BY 1" if table.summed and group is not None else ""
 
     def part(grain: int, sign: int, at: str) -> str:
-        cut = for_question(grain, told)
-        found = f"SELECT {key}, {sign}, {table.columns} FROM "  # noqa: S608  numbers and names of ours
-        there = f"r.grain = {grain} AND r.cut = {cut} AND r.at {at}"
-        if not told:
-            return f"{found}{table.name} r WHERE {there}{end}"
-        combined, of_it = f"d.cut = {cut}{wanted}", "r.dimension = d.id"
-        if cut == FINEST and not (grain > TEN and sum(name in MANY for name in bound) > 1):
-            return f"{found}{table.name} r JOIN dimensions d ON {of_it} WHERE {there} AND {combined}{end}"
-        return f"{found}dimensions d LEFT JOIN {table.name} r ON {there} AND {of_it} WHERE {combined}{end}"
+        return f"SELECT {key}, {sign}, {table.columns} {rows_of(table.name, told, bound, grain, at)}{end}"
 
     rows = read(connection, window, part, bound, group if isinstance(group, int) else WEEK)
     return (row for row in rows if row[2] is not None)  # in some spans of time there was nothing to add up

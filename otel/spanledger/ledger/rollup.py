@@ -88,7 +88,7 @@ class Change:
     def apply(self, connection: Connection) -> None:
         """Write it. Nobody closes a minute until the transaction is over."""
         until = connection.scalar(select(closed.c.until).with_for_update(read=True)) or 0
-        ids = {values: combinations.ids(values) for _, values in self._sums}
+        ids = {values: combinations.ids(values) for values in {values for _, values in self._sums}}
         combinations.known(connection, ids)
         late_sums = {at: sums for at, sums in self._sums.items() if at[0] < until}
         late_bins = {at: bins for at, bins in self._bins.items() if at[0] < until}

@@ -7,18 +7,17 @@ the operations of those on the page.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, select, union_all
+from sqlalchemy import Connection, Row, func, select
 
-from spanledger.ledger import queries
-from spanledger.ledger.cuts import for_question
+from spanledger.ledger import queries, rolled
 from spanledger.ledger.filters import ALL, Filter, Window, column_of, during
 from spanledger.ledger.listing import PAGE
 from spanledger.ledger.results import Totals
-from spanledger.ledger.schema import calls, dimensions, rollups
+from spanledger.ledger.schema import calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +70,33 @@ def _operations(
     connection: Connection, window: Window, only: Filter, names: Sequence[str]
 ) -> defaultdict[str, dict[str, int]]:
     """The calls of these tenants that left, by operation."""
-    statement = union_all(*_of_rollups(window, only, names)) if only.rolled_up else _of_calls(window, only, names)
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for tenant, operation, left in connection.execute(statement):
-        own = found[tenant]
-        own[operation] = own.get(operation, 0) + int(left)
+    rows = _of_rollups if only.rolled_up else _of_calls
+    for tenant, operation, left in rows(connection, window, only, names):
+        if left:
+            own = found[tenant]
+            own[operation] = own.get(operation, 0) + int(left)
     return found
 
 
-def _of_rollups(window: Window, only: Filter, names: Sequence[str]) -> Iterator[Select[Any]]:
-    """For each grain that the window is made of: tenant, operation, calls."""
-    row, who, what = rollups.c, dimensions.c.tenant, dimensions.c.operation
-    for grain, since, until in window.pieces():
-        cut = for_question(grain, frozenset({"tenant", "operation", *only.names}))
-        there = (row.grain == grain, row.cut == cut, row.at >= since, row.at < until)
-        of_it = and_(row.dimension == dimensions.c.id, dimensions.c.cut == cut)
-        asked = select(who, what, func.sum(row.calls)).join_from(rollups, dimensions, of_it)
-        yield asked.where(*there, who.in_(names), *only.of_rollups()).group_by(who, what)
+def _of_rollups(connection: Connection, window: Window, only: Filter, names: Sequence[str]) -> Iterable[rolled.Row]:
+    """Tenant, operation, calls."""
+    bound = only.wanted
+    told = {*bound, "tenant", "operation"}
+    these = {f"tenant_{number}": name for number, name in enumerate(names)}
+
+    def part(grain: int, sign: int, at: str) -> str:
+        rows = rolled.rows_of("rollups", told, bound, grain, at)
+        wanted = ", ".join(f":{name}" for name in these)
+        calls = f"{sign} * SUM(r.calls)"
+        return f"SELECT d.tenant, d.operation, {calls} {rows} AND d.tenant IN ({wanted}) GROUP BY 1, 2"
+
+    return rolled.read(connection, window, part, {**bound, **these})
 
 
-def _of_calls(window: Window, only: Filter, names: Sequence[str]) -> Select[Any]:
+def _of_calls(connection: Connection, window: Window, only: Filter, names: Sequence[str]) -> Iterable[Row[Any]]:
     row = calls.c
     who, what = (func.coalesce(column_of(name), "") for name in ("tenant", "operation"))
     left = func.count().filter(row.kind == "call", row.status != "refused")
-    return select(who, what, left).where(during(window), who.in_(names), *only.of_calls()).group_by(who, what)
+    asked = select(who, what, left).where(during(window), who.in_(names), *only.of_calls())
+    return connection.execute(asked.group_by(who, what))

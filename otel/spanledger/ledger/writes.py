@@ -39,7 +39,7 @@ def write(engine: Engine, lines: Sequence[Line]) -> int:
 
 def insert_events(connection: Connection, events: Iterable[CacheEvent]) -> None:
     """Take events of caches in the transaction that is open."""
-    by_id = {event.id: CacheEvent(*map(_storable, event)) for event in events}
+    by_id = {event.id: CacheEvent(*map(storable, event)) for event in events}
     rows = [by_id[id_] for id_ in sorted(by_id)]
     if rows:
         new = put_new(connection, cache_events, CacheEvent._fields, rows)
@@ -69,7 +69,7 @@ def row_of(entry: Entry) -> dict[str, Any]:
     counts = usage or _NOTHING
     row: dict[str, Any] = dict(zip(_PLAIN, _plain(entry), strict=True))
     if not "".join([value for value in row.values() if isinstance(value, str)]).isprintable():
-        row = {name: _storable(value) for name, value in row.items()}
+        row = {name: storable(value) for name, value in row.items()}
     row.update(zip(TOKENS, _tokens(counts), strict=True))
     row["used"] = usage is not None
     row["units"] = (units_told(counts) or None) if counts.units else None
@@ -84,7 +84,7 @@ def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple((row | told).values() if told else row.values())
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
     """Text without what databases refuse in it: half characters, and those of the number 0."""
     if isinstance(value, str) and not value.isprintable():
         return value.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
@@ -103,6 +103,11 @@ def _ran(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
         if row["run"]:
             run = found.setdefault(row["run"], _run(row))
             run["started"], run["ended"] = min(run["started"], row["started"]), max(run["ended"], row["ended"])
+    insert_runs(connection, [tuple(found[key].values()) for key in sorted(found)])
+
+
+def insert_runs(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Take runs, by id, in the transaction that is open; those that are there only get longer."""
 
     def widening(insert: Any) -> Any:
         old, new = runs.c, insert.excluded
@@ -110,7 +115,7 @@ def _ran(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
         ended = case((new.ended > old.ended, new.ended), else_=old.ended)
         return insert.on_conflict_do_update(index_elements=[old.id], set_={"started": began, "ended": ended})
 
-    put(connection, runs, _RUN, [tuple(found[key].values()) for key in sorted(found)], widening)
+    put(connection, runs, _RUN, rows, widening)
 
 
 def _run(row: dict[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from spanledger.ledger.filters import Window
 from spanledger.ledger.results import Totals
 from spanledger.live.shown import Line, Shown, Table
 from spanledger.live.standing import Bar, bar_of
-from spanledger.live.words import cost, number, percent, plain, seconds, spent
+from spanledger.live.words import cost, number, percent, spent
 from spanledger.money import NANO, usd
+from spanledger.readable import duration, plain
 
 #: Rows of a table.
 ROWS = 5
@@ -104,7 +105,7 @@ def _table(group: str, rows: Sequence[tuple[str, Totals]], whole: int) -> Table:
             plain(name) or NOBODY,
             f"{sums.calls:,}",
             f"{sums.tokens:,}",
-            "-" if sums.mean is None else seconds(sums.mean / NANO),
+            "-" if sums.mean is None else duration(sums.mean / NANO),
             "-" if sums.known is None else percent(sums.cost, whole),
             spent(sums.tokens, sums.cost, sums.unpriced),
         )
@@ -119,7 +120,7 @@ def _runs(found: Now) -> Table:
         (
             plain(run.id),
             plain(run.tenant or NOBODY),
-            seconds(max(0.0, found.at - run.started / NANO)),
+            duration(max(0.0, found.at - run.started / NANO)),
             f"{run.calls:,}",
             f"{run.input + run.output:,}",
             cost(run.cost, run.unpriced),

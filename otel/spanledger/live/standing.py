@@ -10,8 +10,9 @@ from spanledger.budget.listing import Row
 from spanledger.budget.model import Budget, Unit
 from spanledger.budget.store import Counter, StoreError
 from spanledger.live.shown import Line, Tone
-from spanledger.live.words import amount, bar, percent, plain
+from spanledger.live.words import amount, bar, percent
 from spanledger.pipeline.feed import Denied, Spent, Told
+from spanledger.readable import plain
 
 _Place = tuple[str, str]
 

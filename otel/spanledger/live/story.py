@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from spanledger.live.shown import Line, Shown, Table
-from spanledger.live.words import cost, number, percent, plain, seconds, spent
+from spanledger.live.words import cost, number, percent, spent
 from spanledger.pipeline.feed import Denied, Ended, Spent, Told
+from spanledger.readable import duration, plain
 
 #: Where calls are counted that were made outside of any stage.
 NOWHERE = "(no stage)"
@@ -67,7 +68,7 @@ class Story:
         part.seconds += told.seconds
         failed = told.status != "completed"
         part.failed += failed
-        words = [f"{plain(told.stage)} {seconds(told.seconds)}"]
+        words = [f"{plain(told.stage)} {duration(told.seconds)}"]
         if told.tokens or told.cost or told.unpriced:
             words += [f"{told.tokens:,} tok", cost(told.cost, told.unpriced)]
         if failed:
@@ -77,7 +78,7 @@ class Story:
     def ending(self, took: float) -> list[Shown]:
         """The table, the slowest first, and what it all came to; `took` is how long the app ran, in seconds."""
         if not self.parts:
-            return [Line(f"No call to a model was seen in {seconds(took)}.", "quiet")]
+            return [Line(f"No call to a model was seen in {duration(took)}.", "quiet")]
         slowest = sorted(self.parts.items(), key=lambda one: (-one[1].seconds, one[0]))
         whole = sum(part.seconds for _, part in slowest)
         heads = ("stage", "runs", "time", "share", "calls", "tokens", "cost")
@@ -88,7 +89,7 @@ class Story:
         parts = self.parts.values()
         calls, tokens = sum(part.calls for part in parts), sum(part.tokens for part in parts)
         nano, unpriced = sum(part.cost for part in parts), sum(part.unpriced for part in parts)
-        words = f"Total: {seconds(took)} | {number(calls, 'call')} | {tokens:,} tok | {cost(nano, unpriced)}"
+        words = f"Total: {duration(took)} | {number(calls, 'call')} | {tokens:,} tok | {cost(nano, unpriced)}"
         source = self._source(nano, calls) if tokens or nano or unpriced else "no usage"
         return Line(f"{words} ({source})", "warn" if unpriced else "plain")
 
@@ -106,6 +107,6 @@ class Story:
 
 def _row(name: str, part: Part, whole: float) -> tuple[str, ...]:
     runs = f"{part.runs} ({part.failed} failed)" if part.failed else str(part.runs or "-")
-    time, share = seconds(part.seconds), percent(part.seconds, whole)
+    time, share = duration(part.seconds), percent(part.seconds, whole)
     figures = (str(part.calls), f"{part.tokens:,}", spent(part.tokens, part.cost, part.unpriced))
     return (plain(name), runs, time, share, *figures)

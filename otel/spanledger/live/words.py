@@ -26,16 +26,6 @@ def number(count: int, what: str) -> str:
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
-def seconds(value: float) -> str:
-    """How long something took."""
-    if value < 0.9995:
-        return f"{value * 1000:.0f} ms"
-    if value < 60:
-        return f"{value:.1f} s"
-    minutes, rest = divmod(round(value), 60)
-    return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min {rest:02} s"
-
-
 def amount(unit: Unit, value: int) -> str:
     """An amount that a budget counts."""
     return usd(value) if unit == "USD" else f"{value:,} {unit}"
@@ -50,8 +40,3 @@ def bar(share: float) -> str:
     """A share as a bar."""
     full = max(0, min(WIDTH, int(share * WIDTH)))
     return "█" * full + "░" * (WIDTH - full)
-
-
-def plain(text: str) -> str:
-    """A name as a terminal can take it: without what moves the cursor."""
-    return "".join(character if character.isprintable() else "�" for character in text)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from spanledger.money import NANO, nine_places, usd
+from spanledger.readable import duration, plain
 from spanledger.report.model import Cell, Meaning
 
 #: What people are shown where there is no value.
@@ -14,21 +15,17 @@ _MS = 1_000_000
 
 
 def shown(value: Cell, meaning: Meaning) -> str:
-    """For people: money with as many places as it takes to see something, times in milliseconds or seconds."""
+    """For people: money with as many places as it takes to see something, times as `readable` has them."""
     if value is None:
         return NONE
     if isinstance(value, str):
-        return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in value)
+        return plain(value)
     return _SHOWN[meaning](value)
 
 
 def exact(value: Cell, meaning: Meaning) -> Cell:
     """For machines: money as a decimal string with nine places, times as milliseconds, days as dates."""
     return value if value is None or isinstance(value, str) else _EXACT[meaning](value)
-
-
-def _took(nanoseconds: float) -> str:
-    return f"{nanoseconds / _MS:,.0f} ms" if nanoseconds < 10 * NANO else f"{nanoseconds / NANO:,.1f} s"
 
 
 def _day(seconds: float) -> str:
@@ -49,7 +46,7 @@ _SHOWN: dict[Meaning, Callable[[float], str]] = {
     "usd": lambda nano: usd(int(nano)),
     "share": "{:.1%}".format,
     "change": "{:+.1%}".format,
-    "ms": _took,
+    "ms": lambda nanoseconds: duration(nanoseconds / NANO),
     "number": "{:,.2f}".format,
     "day": _day,
 }

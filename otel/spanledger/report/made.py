@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Literal
 
 from sqlalchemy import Connection
 
 from spanledger.ledger import queries
-from spanledger.ledger.filters import ALL, Filter, Window
+from spanledger.ledger.filters import ALL, Filter
 from spanledger.ledger.results import Totals
 from spanledger.report import facts
 from spanledger.report.model import Cell, Column, Period, Report, Table
+from spanledger.report.quality import reliability, scored
+from spanledger.report.reading import UNREAD, USERS, Reading, change, dearest, mean
 
 Kind = Literal["cost", "quality", "tenants", "models", "all"]
 
@@ -27,33 +30,15 @@ _COST = (
     Column("cost_usd", "Cost", "usd"),
     Column("share", "Share", "share"),
     Column("mean_cost_usd", "Average", "usd"),
-    Column("min_cost_usd", "Least", "usd"),
-    Column("max_cost_usd", "Most", "usd"),
-    _UNPRICED,
-    Column("change", "Change", "change"),
 )
+_ENDS = (Column("min_cost_usd", "Least", "usd"), Column("max_cost_usd", "Most", "usd"))
+_TREND = (_UNPRICED, Column("change", "Change", "change"))
+_LEFT_OUT = UNREAD.format(what="Least and most are left out")
 
 
-class Reading:
-    """One report being made: a connection, the span of time, and which calls it is about."""
-
-    def __init__(self, connection: Connection, period: Period, only: Filter) -> None:
-        self.connection = connection
-        self.period = period
-        self.only = only
-
-    def totals(self, window: Window) -> Totals:
-        """Everything of a window."""
-        return queries.totals(self.connection, window, self.only)
-
-    def by(self, group: str, window: Window) -> dict[str, Totals]:
-        """The same by a dimension."""
-        return queries.by(self.connection, group, window, self.only)
-
-
-def made(connection: Connection, kind: Kind, period: Period, only: Filter = ALL) -> Report:
-    """A report of a kind."""
-    reading = Reading(connection, period, only)
+def made(connection: Connection, kind: Kind, period: Period, only: Filter = ALL, users: int = USERS) -> Report:
+    """A report of a kind, with so many users; the others are summed."""
+    reading = Reading(connection, period, only, users)
     tables = tuple(table for make in _MAKERS[kind] for table in make(reading))
     return Report(kind, _TITLES[kind], period, _about(only), tables)
 
@@ -64,12 +49,11 @@ def _about(only: Filter) -> str:
 
 
 def _summary(reading: Reading) -> tuple[Table, ...]:
-    window = reading.period.window
-    now, before = reading.totals(window), reading.totals(reading.period.before)
-    ends = facts.extremes(reading.connection, window, reading.only).get("", facts.Extremes())
+    now, singles = reading.now, reading.singles
+    ends = facts.Extremes() if singles is None else singles.all_ends
     figures: tuple[tuple[Column, Cell], ...] = (
         (Column("cost_usd", "Cost", "usd"), now.known),
-        (Column("change", "Against the period before", "change"), _change(now.known, before.known)),
+        (Column("change", "Against the period before", "change"), change(now, reading.before)),
         (Column("cost_provider_usd", "of it as the provider said", "usd"), now.cost_provider),
         (Column("cost_local_usd", "of it by our prices", "usd"), now.cost_local),
         (Column("cost_estimated_usd", "of it estimated", "usd"), now.cost_estimated),
@@ -77,7 +61,7 @@ def _summary(reading: Reading) -> tuple[Table, ...]:
         (Column("calls", "Calls", "count"), now.calls),
         (Column("refused", "Refused by budgets", "count"), now.refused),
         (Column("lost_attempts", "Lost attempts", "count"), now.lost),
-        (Column("mean_cost_usd", "Average cost of a call", "usd"), ends.mean),
+        (Column("mean_cost_usd", "Average cost of a call", "usd"), mean(now)),
         (Column("min_cost_usd", "Cheapest call", "usd"), ends.least),
         (Column("max_cost_usd", "Dearest call", "usd"), ends.most),
         (Column("input_tokens", "Input tokens", "count"), now.input),
@@ -85,7 +69,8 @@ def _summary(reading: Reading) -> tuple[Table, ...]:
         (Column("output_tokens", "Output tokens", "count"), now.output),
         (Column("reasoning_tokens", "of them reasoning", "count"), now.reasoning),
     )
-    return (_figures("summary", "Summary", figures),)
+    note = _LEFT_OUT if singles is None else "The average is of calls and lost attempts whose price is known."
+    return (replace(_figures("summary", "Summary", figures), note=note),)
 
 
 def _month(reading: Reading) -> tuple[Table, ...]:
@@ -114,39 +99,52 @@ def _daily(reading: Reading) -> tuple[Table, ...]:
 
 def _by(group: str, title: str) -> Callable[[Reading], tuple[Table, ...]]:
     def make(reading: Reading) -> tuple[Table, ...]:
-        window = reading.period.window
-        now, before = reading.by(group, window), reading.by(group, reading.period.before)
-        ends = facts.extremes(reading.connection, window, reading.only, group)
+        now, before = reading.by(group, reading.period.window), reading.by(group, reading.period.before)
         whole = sum(sums.cost for sums in now.values())
-        rows = tuple(
-            (name or "(none)", *_sums(sums), *_costs(sums, whole, ends.get(name), before.get(name)))
-            for name, sums in _dearest(now)
-        )
-        columns = (Column(group, title), *_SUMS, *_COST)
-        return (Table(f"by-{group}", f"By {title.lower()}", columns, rows, chart="cost_usd"),)
+        singles = reading.singles or facts.Singles()
+        rows = tuple(_row(name, sums, whole, before.get(name), singles.of(group, name)) for name, sums in dearest(now))
+        columns = (Column(group, title), *_SUMS, *_COST, *_ENDS, *_TREND)
+        note = "" if reading.singles else _LEFT_OUT
+        return (Table(f"by-{group}", f"By {title.lower()}", columns, rows, chart="cost_usd", note=note),)
 
     return make
 
 
+def _users(reading: Reading) -> tuple[Table, ...]:
+    """Those who cost most, and all others together.
+
+    No sums of users are kept: the calls of the period are read, and those of the period before of whom is listed.
+    """
+    if not reading.users:
+        return ()
+    table = Table("by-user", "By user", (Column("user", "User"), *_SUMS, *_COST, *_TREND), (), chart="cost_usd")
+    if facts.rows_of(reading.now) > facts.ROWS or facts.rows_of(reading.before) > facts.ROWS:
+        return (replace(table, note=UNREAD.format(what="Users are left out")),)
+    found = dearest(reading.by("user", reading.period.window))
+    whole = sum(sums.cost for _, sums in found)
+    rows = [_row(name, sums, whole, _of_user(reading, name)) for name, sums in found[: reading.users]]
+    if not (others := found[reading.users :]):
+        return (replace(table, rows=tuple(rows)),)
+    rows.append(_row("(others)", sum((sums for _, sums in others), Totals()), whole, None))
+    note = f"(others) are {len(others):,} users together; --users N lists more of them."
+    return (replace(table, rows=tuple(rows), note=note),)
+
+
+def _of_user(reading: Reading, name: str) -> Totals:
+    """In the period before; found by an index."""
+    return queries.totals(reading.connection, reading.period.before, replace(reading.only, user=name))
+
+
+def _row(
+    name: str, sums: Totals, whole: int, before: Totals | None, ends: facts.Extremes | None = None
+) -> tuple[Cell, ...]:
+    share = None if sums.known is None or not whole else sums.cost / whole
+    cost = (sums.known, share, mean(sums), *((ends.least, ends.most) if ends else ()))
+    return (name or "(none)", *_sums(sums), *cost, sums.unpriced, change(sums, before))
+
+
 def _sums(sums: Totals) -> tuple[Cell, ...]:
     return (sums.calls, sums.input, sums.output, sums.cache_read)
-
-
-def _costs(sums: Totals, whole: int, ends: facts.Extremes | None, before: Totals | None) -> tuple[Cell, ...]:
-    ends = ends or facts.Extremes()
-    return (
-        sums.known,
-        None if sums.known is None or not whole else sums.cost / whole,
-        ends.mean,
-        ends.least,
-        ends.most,
-        sums.unpriced,
-        _change(sums.known, before.known if before else None),
-    )
-
-
-def _dearest(found: Mapping[str, Totals]) -> list[tuple[str, Totals]]:
-    return sorted(found.items(), key=lambda one: (-one[1].cost, one[0]))
 
 
 def bill(reading: Reading) -> tuple[Table, ...]:
@@ -159,57 +157,26 @@ def bill(reading: Reading) -> tuple[Table, ...]:
         Column("cost_usd", "Cost", "usd"),
         _UNPRICED,
     )
-    window, rows = reading.period.window, []
-    for tenant, _ in _dearest(reading.by("tenant", window)):
-        one = replace(reading.only, tenant=tenant)
-        for model, sums in _dearest(queries.by(reading.connection, "model", window, one)):
-            mean = sums.tokens / sums.calls if sums.calls else None
-            rows.append((tenant or "(none)", model or "(none)", *_sums(sums), mean, sums.known, sums.unpriced))
+    rows = []
+    for tenant, model, sums in _lines(reading):
+        each = sums.tokens / sums.calls if sums.calls else None
+        rows.append((tenant or "(none)", model or "(none)", *_sums(sums), each, sums.known, sums.unpriced))
     note = "Calls that say no tenant are under (none). A call that is unpriced owes more than its line says."
     return (Table("bill", "Bill by tenant and model", columns, tuple(rows), note=note),)
 
 
-def _reliability(reading: Reading) -> tuple[Table, ...]:
-    window = reading.period.window
-    found = queries.operations(reading.connection, window, reading.only, limit=1000)
-    how = facts.answers(reading.connection, window, reading.only)
-    columns = (
-        Column("operation", "Operation"),
-        Column("calls", "Calls", "count"),
-        Column("error_rate", "Failed", "share"),
-        Column("timeouts", "Timeouts", "count"),
-        Column("refused", "Refused", "count"),
-        Column("mean_ms", "Average", "ms"),
-        Column("p50_ms", "p50", "ms"),
-        Column("p95_ms", "p95", "ms"),
-        Column("p99_ms", "p99", "ms"),
-        Column("schema_valid_rate", "Kept its schema", "share"),
-        Column("cut_off_rate", "Cut off", "share"),
-        Column("estimated", "Usage estimated", "count"),
-        Column("suspect", "Usage suspect", "count"),
-    )
-    rows = []
-    for one in found:
-        sums, took, was = one.totals, one.latency, how.get(one.name, facts.Answers())
-        kept = was.valid / was.with_schema if was.with_schema else None
-        cut = was.cut_off / sums.calls if sums.calls else None
-        told = (sums.calls, sums.error_rate, sums.timeouts, sums.refused, sums.mean, took.p50, took.p95, took.p99)
-        rows.append((one.name, *told, kept, cut, was.estimated, was.suspect))
-    return (Table("operations", "How operations went", columns, tuple(rows), chart="error_rate"),)
+def _lines(reading: Reading) -> Iterator[tuple[str, str, Totals]]:
+    """Tenant, model and sums, the dearest tenants first, of each the dearest models.
 
-
-def _scores(reading: Reading) -> tuple[Table, ...]:
-    found = facts.scored(reading.connection, reading.period.window, reading.only)
-    columns = (
-        Column("name", "Score"),
-        Column("count", "Number", "count"),
-        Column("mean", "Average", "number"),
-        Column("min", "Least", "number"),
-        Column("max", "Most", "number"),
-    )
-    rows = tuple((one.name, one.count, one.mean, one.least, one.most) for one in found)
-    note = "" if rows else "No evaluation has scored anything in this time."
-    return (Table("scores", "Scores", columns, rows, note=note),)
+    One question for each model: there are fewer of these than tenants.
+    """
+    window, found = reading.period.window, defaultdict[str, dict[str, Totals]](dict)
+    for model in reading.by("model", window):
+        one = replace(reading.only, model=model)
+        for tenant, sums in queries.by(reading.connection, "tenant", window, one).items():
+            found[tenant][model] = sums
+    for tenant, _ in dearest(reading.by("tenant", window)):
+        yield from ((tenant, model, sums) for model, sums in dearest(found[tenant]))
 
 
 _STAGES, _OPERATIONS = _by("stage", "Stage"), _by("operation", "Operation")
@@ -222,8 +189,8 @@ _TITLES: Mapping[Kind, str] = {
     "all": "Cost, quality, tenants and models",
 }
 _MAKERS: Mapping[Kind, tuple[Callable[[Reading], tuple[Table, ...]], ...]] = {
-    "cost": (_summary, _month, _daily, _STAGES, _OPERATIONS, _MODELS, _TENANTS),
-    "quality": (_reliability, _scores),
+    "cost": (_summary, _month, _daily, _STAGES, _OPERATIONS, _MODELS, _TENANTS, _users),
+    "quality": (reliability, scored),
     "tenants": (bill, _TENANTS),
     "models": (_MODELS, _PROVIDERS),
     "all": (
@@ -235,14 +202,10 @@ _MAKERS: Mapping[Kind, tuple[Callable[[Reading], tuple[Table, ...]], ...]] = {
         _MODELS,
         _PROVIDERS,
         _TENANTS,
+        _users,
         bill,
-        _reliability,
-        _scores,
+        reliability,
+        scored,
     ),
 }
 KINDS: tuple[Kind, ...] = tuple(_MAKERS)
-
-
-def _change(now: int | None, before: int | None) -> float | None:
-    """None where there was nothing before, or nobody knows what there is."""
-    return now / before - 1 if before and now is not None else None

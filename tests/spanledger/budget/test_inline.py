@@ -1,5 +1,6 @@
 """Budgets on one line."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -42,6 +43,22 @@ def test_amounts_are_exact_to_the_nano_dollar_and_never_rounded_up() -> None:
 def test_what_cannot_be_read_is_named_with_the_way_out(text: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         inline.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("run=5USD; tenant/dya=10USD", "SPANLEDGER_BUDGETS: in 'tenant/dya=10USD': 'dya' is no window"),
+        (
+            "run=5USD,action=explode;global=1USD",
+            "SPANLEDGER_BUDGETS: in 'run=5USD,action=explode': 'action=",
+        ),
+        ("run=5USD;run=6USD", "SPANLEDGER_BUDGETS: budget run/run is given twice"),
+    ],
+)
+def test_the_setting_and_the_budget_that_is_wrong_are_named(line: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        reading.read(Settings(budgets=line))
 
 
 def test_the_plain_names_are_the_run_budget() -> None:

@@ -58,6 +58,27 @@ def test_show_tells_the_price_of_a_day_and_of_a_tier(capsys: pytest.CaptureFixtu
     assert hourly["usd_per_million_tokens"]["input"] == "0.3"
 
 
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        (["gpt-4o", "--tier", "batch", "--at", "2024-01-01"], "gpt-4o (openai) on 2024-01-01, batch tier before 2026-"),
+        (["gpt-4o", "--tier", "fast", "--at", "2025-01-01"], "fast tier before 2026-"),
+        (
+            ["text-embedding-3-small", "--tier", "priority"],
+            "tier: its calls are priced as the standard tier's",
+        ),
+    ],
+)
+def test_the_standard_price_is_never_shown_as_that_of_a_tier(
+    capsys: pytest.CaptureFixture[str], chosen: list[str], words: str
+) -> None:
+    assert main(["prices", "show", *chosen]) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert "no price of its own is known for" in error
+    assert words in error
+
+
 def test_show_says_it_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prices", "show", "gemini-2.5-pro", "--at", "2026-11-21"]) == 0
     said = capsys.readouterr().out

@@ -103,6 +103,13 @@ def test_without_a_place_for_a_ledger_it_says_what_to_set(
     assert "SPANLEDGER_DATABASE_URL" in capsys.readouterr().err
 
 
+def test_with_a_store_in_memory_it_says_that_it_sees_no_budgets_of_others(tmp_path: Path) -> None:
+    database = f"sqlite://{tmp_path}/calls.sqlite"
+    with served(tmp_path, SPANLEDGER_STORE="memory:", SPANLEDGER_DATABASE_URL=database):
+        assert until(lambda: "cannot see those of others" in (tmp_path / "log").read_text())
+    assert "SPANLEDGER_STORE=memory:" in (tmp_path / "log").read_text()
+
+
 def test_where_the_database_is_away_it_says_so_in_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

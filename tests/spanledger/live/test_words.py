@@ -14,18 +14,6 @@ def test_what_nobody_knows_the_price_of_is_said_and_never_nothing() -> None:
     assert words.spent(0, 0, 0) == "-"
 
 
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [(0.0351, "35 ms"), (0.9996, "1.0 s"), (1.44, "1.4 s"), (83, "1 min 23 s"), (7260, "2 h 01 min")],
-)
-def test_times_are_as_exact_as_they_are_read(seconds: float, said: str) -> None:
-    assert words.seconds(seconds) == said
-
-
 @pytest.mark.parametrize(("share", "full"), [(-1, 0), (0.049, 0), (0.5, 10), (0.999, 19), (1, 20), (7, 20)])
 def test_a_bar_is_full_only_at_the_limit(share: float, full: int) -> None:
     assert words.bar(share) == "█" * full + "░" * (20 - full)
-
-
-def test_names_cannot_move_the_cursor() -> None:
-    assert words.plain("plan\x1b[2Jner\r\n") == "plan�[2Jner��"

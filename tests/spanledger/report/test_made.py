@@ -15,7 +15,7 @@ from spanledger.ledger import Entry, database, schema
 from spanledger.ledger.filters import ALL, Filter
 from spanledger.ledger.migrate import migrate
 from spanledger.ledger.writes import write
-from spanledger.report import KINDS, Period, Report, made
+from spanledger.report import KINDS, Period, Report, facts, made
 from spanledger.usage import Usage
 
 NANO = 1_000_000_000
@@ -51,6 +51,12 @@ def costs(found: list[Entry]) -> list[int]:
     return [entry.cost for entry in left(found) if entry.cost is not None]
 
 
+def mean(found: list[Entry]) -> int | None:
+    """Of calls and lost attempts: what those cost whose price is known."""
+    known = [entry.cost for entry in found if entry.cost is not None]
+    return round(sum(known) / len(known)) if known else None
+
+
 @pytest.mark.parametrize("only", [ALL, Filter(tenant="acme"), Filter(user="u-1"), Filter(stage="")], ids=str)
 def test_the_summary_is_that_of_a_loop_over_all_calls(ledger: Connection, only: Filter) -> None:
     found = oracle.matching(ENTRIES, HALF.window, only)
@@ -62,7 +68,7 @@ def test_the_summary_is_that_of_a_loop_over_all_calls(ledger: Connection, only: 
     assert (said["cost_estimated_usd"], said["unpriced_calls"]) == (sums.cost_estimated, sums.unpriced)
     assert said["min_cost_usd"] == min(costs(found), default=None)
     assert said["max_cost_usd"] == max(costs(found), default=None)
-    assert said["mean_cost_usd"] == (round(sum(costs(found)) / len(costs(found))) if costs(found) else None)
+    assert said["mean_cost_usd"] == mean(found)
 
 
 @pytest.mark.parametrize("group", ["stage", "operation", "model", "tenant", "provider"])
@@ -82,12 +88,53 @@ def test_a_table_by_a_dimension_is_that_of_a_loop_over_all_calls(ledger: Connect
         name = "" if row[group] == "(none)" else row[group]
         sums = oracle.totals(now[name])
         assert (row["calls"], row["input_tokens"], row["cost_usd"]) == (sums.calls, sums.input, sums.cost)
-        assert row["share"] == sums.cost / whole
+        assert (row["share"], row["mean_cost_usd"]) == (sums.cost / whole, mean(now[name]))
         assert (row["min_cost_usd"], row["max_cost_usd"]) == (
             min(costs(now[name]), default=None),
             max(costs(now[name]), default=None),
         )
         assert row["change"] == change(sums.cost, oracle.totals(before.get(name, [])).cost)
+
+
+@pytest.mark.parametrize("users", [1, 2, 20])
+def test_the_users_who_cost_most_are_listed_and_the_others_summed(ledger: Connection, users: int) -> None:
+    found = oracle.matching(ENTRIES, HALF.window, ALL)
+    sums = oracle.grouped(found, lambda entry: oracle.value(entry, "user"))
+    before = oracle.grouped(oracle.matching(ENTRIES, HALF.before, ALL), lambda entry: oracle.value(entry, "user"))
+    order = sorted(sums, key=lambda name: -sums[name].cost)
+    said = records(made(ledger, "cost", HALF, users=users), "by-user")
+    assert [row["user"] for row in said] == [
+        *(name or "(none)" for name in order[:users]), *(["(others)"] if len(order) > users else []),
+    ]  # fmt: skip
+    for name, row in zip(order[:users], said, strict=False):
+        assert (row["calls"], row["cost_usd"], row["unpriced_calls"]) == (
+            sums[name].calls, sums[name].cost, sums[name].unpriced,
+        )  # fmt: skip
+        assert row["change"] == change(sums[name].cost, before[name].cost)
+    whole = oracle.totals(found)
+    assert (sum(row["cost_usd"] for row in said), sum(row["calls"] for row in said)) == (whole.cost, whole.calls)
+
+
+def test_no_user_is_listed_where_none_is_wanted(ledger: Connection) -> None:
+    report = made(ledger, "cost", HALF, users=0)
+    assert "by-user" not in {table.name for table in report.tables}
+
+
+def test_single_calls_that_are_too_many_are_not_read_and_the_tables_say_so(
+    ledger: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facts, "ROWS", 100)
+    report = made(ledger, "all", HALF)
+    [summary] = records(report, "summary")
+    found = oracle.matching(ENTRIES, HALF.window, ALL)
+    assert (summary["cost_usd"], summary["mean_cost_usd"]) == (oracle.totals(found).cost, mean(found))
+    assert (summary["min_cost_usd"], summary["max_cost_usd"]) == (None, None)
+    assert {(row["min_cost_usd"], row["max_cost_usd"]) for row in records(report, "by-model")} == {(None, None)}
+    assert {row["cut_off_rate"] for row in records(report, "operations")} == {None}
+    assert records(report, "by-user") == []
+    notes = {table.name: table.note for table in report.tables}
+    for name in ("summary", "by-model", "by-user", "operations"):
+        assert "more than 1,000,000 calls" in notes[name]
 
 
 def test_a_bill_has_a_line_for_each_tenant_and_model_and_misses_nothing(ledger: Connection) -> None:

@@ -18,7 +18,8 @@ from tests.support.entries import BEGIN, NANO, entries
 from tests.support.serving import serving
 
 from spanledger.ledger import Entry, database
-from spanledger.ledger.exchange import BATCH, load
+from spanledger.ledger.exchange import load
+from spanledger.ledger.exchange.rows import BATCH
 from spanledger.ledger.migrate import migrate
 from spanledger.ledger.writes import write
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from spanledger.ledger import tenants as ledger
-from spanledger.report.made import Reading
 from spanledger.report.made import bill as billed
 from spanledger.report.model import Period, Table
+from spanledger.report.reading import Reading
 from spanledger.report.render import as_csv
 from spanledger.service import shown
 from spanledger.service.access import needs
