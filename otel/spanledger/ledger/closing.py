@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, Table, and_, func, select, update
+from sqlalchemy import Connection, Engine, Select, Table, and_, func, select, update
 
 from spanledger.ledger import combinations, hits, levels
 from spanledger.ledger import schema as tables
@@ -43,10 +43,18 @@ class Closed(NamedTuple):
 
 def closed(connection: Connection) -> Closed:
     """Which minutes are closed; `until` is a whole number of tens of them."""
+    until, *firsts = connection.execute(_CLOSED).one()
+    return Closed(min((first for first in firsts if first is not None), default=until), until)
+
+
+def _closed() -> Select[Any]:
+    """How far minutes are closed, and where the sums of each table and grain begin."""
     kept = product(((rollups.c, FINEST), (cache_rollups.c, hits.FINEST)), GRAINS)
     begins = (select(func.min(row.at)).where(row.grain == grain, row.cut == cut) for (row, cut), grain in kept)
-    until, *firsts = connection.execute(select(tables.closed.c.until, *(one.scalar_subquery() for one in begins))).one()
-    return Closed(min((first for first in firsts if first is not None), default=until), until)
+    return select(tables.closed.c.until, *(one.scalar_subquery() for one in begins))
+
+
+_CLOSED = _closed()
 
 
 def due(connection: Connection, now: float) -> bool:

@@ -66,7 +66,7 @@ def read(
     opened = max(window.since, closed.until)
     if opened < window.until:
         parts.append(part(MINUTE, 1, f"BETWEEN {opened} AND {window.until - 1}"))
-    return map(tuple, connection.execute(text(" UNION ALL ".join(parts)), bound)) if parts else ()
+    return connection.execute(text(" UNION ALL ".join(parts)), bound).tuples().all() if parts else ()
 
 
 def rows_of(table: str, told: Iterable[str], bound: Iterable[str], grain: int, at: str) -> str:
