@@ -6,17 +6,24 @@ import gc
 import math
 import random
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
 
+from fastapi.testclient import TestClient
 from sqlalchemy import Connection, Engine, select
 
 from bench.ledgers.filling import END
 from bench.ledgers.week import BEGIN, DAY, ENVIRONMENTS, MODELS, OPERATIONS, SERVICES, STAGES, TENANTS
+from spanledger.budget.memory import MemoryStore
+from spanledger.config import Settings
 from spanledger.ledger import caches, listing, queries, runs
 from spanledger.ledger.filters import Filter, Window
 from spanledger.ledger.schema import calls
 from spanledger.money import NANO
+from spanledger.service.app import create
+from spanledger.service.books import Books
 
 _GROUPS = (None, *(name for name in queries.GROUPS if name != "user"))
 _VALUES = {
@@ -31,6 +38,8 @@ _VALUES = {
 }
 #: How many filters a question has, and how often.
 _FILTERS, _HOW_OFTEN = (0, 1, 2), (40, 40, 20)
+#: Endpoints that take a group, and days of which they tell percentiles one by one.
+GROUPED, _DAYS = ("dashboard", "performance", "costs"), 30
 #: Answers one of these questions.
 Question = Callable[[Connection, random.Random], object]
 
@@ -47,21 +56,47 @@ class Timed:
         return self.seconds[max(0, math.ceil(share * len(self.seconds)) - 1)] * 1000
 
 
-def ask(engine: Engine, times: int, seed: int = 5) -> Iterator[Timed]:
+def ask(engine: Engine, times: int) -> list[Timed]:
     """Each question so many times over one connection, never the same twice; all kinds in turn."""
-    dice = random.Random(seed)
-    took: dict[str, list[float]] = {name: [] for name in QUESTIONS}
     with engine.connect().execution_options(reads=True) as connection:
-        for name, question in QUESTIONS.items():  # compiles the statements
-            question(connection, random.Random(name))
-        gc.collect()
-        for _ in range(times):
-            for name, question in QUESTIONS.items():
-                began = time.perf_counter()
-                question(connection, dice)
-                took[name].append(time.perf_counter() - began)
-    for name, seconds in took.items():
-        yield Timed(name, tuple(sorted(seconds)))
+        return _timed({name: partial(question, connection) for name, question in QUESTIONS.items()}, times)
+
+
+def ask_service(engine: Engine, times: int) -> list[Timed]:
+    """The same of each endpoint of the metrics API: the whole of the service but its socket.
+
+    It takes it that now is some moment after the window. It keeps no answers.
+    """
+    now = [float(END)]
+    app = create(Settings(service_rate="1000000/second"), engine, Books(MemoryStore(), ()), clock=lambda: now[0])
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+
+        def get(endpoint: str, dice: random.Random) -> None:
+            asked = window(dice)
+            now[0] = dice.uniform(asked.until, END)
+            params = {name: datetime.fromtimestamp(at, UTC).isoformat() for name, at in asdict(asked).items()}
+            params |= only(dice).wanted
+            if endpoint in GROUPED and (group := dice.choice(_GROUPS)) and (group != "day" or asked.days < _DAYS):
+                params["group_by"] = group
+            answer = client.get(f"/api/metrics/{endpoint}", params=params)
+            assert answer.status_code == 200, answer.text
+
+        endpoints = (*GROUPED, "quality", "cache", "health")
+        return _timed({f"/api/metrics/{name}": partial(get, name) for name in endpoints}, times)
+
+
+def _timed(questions: Mapping[str, Callable[[random.Random], object]], times: int, seed: int = 5) -> list[Timed]:
+    dice = random.Random(seed)
+    took: dict[str, list[float]] = {name: [] for name in questions}
+    for name, question in questions.items():  # compiles the statements
+        question(random.Random(name))
+    gc.collect()
+    for _ in range(times):
+        for name, question in questions.items():
+            began = time.perf_counter()
+            question(dice)
+            took[name].append(time.perf_counter() - began)
+    return [Timed(name, tuple(sorted(seconds))) for name, seconds in took.items()]
 
 
 def window(dice: random.Random) -> Window:
@@ -107,7 +142,7 @@ QUESTIONS: dict[str, Question] = {
     "percentiles": lambda c, d: queries.percentiles(c, window(d), only(d)),
     "operations": lambda c, d: queries.operations(c, window(d), only(d)),
     "tenants": lambda c, d: queries.tenants(c, window(d)),
-    "cache hits": lambda c, d: caches.hits(c, window(d)),
+    "cache hits": lambda c, d: caches.hits(c, window(d), Filter(tenant=d.choice((None, *TENANTS)))),
     "projection": lambda c, d: queries.projection(c, d.uniform(BEGIN + 8 * DAY, END), only(d)),
     "page of calls": _page,
     "page of runs": lambda c, d: runs.page(c, window(d), only(d)),

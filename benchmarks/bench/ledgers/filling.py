@@ -82,5 +82,7 @@ def live(count: int, at: float) -> list[Entry]:
     found = []
     for number, entry in enumerate(entries(count, seed=3)):
         moved = began + number * NANO // 5000
-        found.append(entry._replace(id=f"live-{entry.id}", started=moved, ended=moved + entry.ended - entry.started))
+        found.append(
+            entry._replace(id=f"{began:x}-{entry.id}", started=moved, ended=moved + entry.ended - entry.started)
+        )
     return found

@@ -18,7 +18,7 @@ from tests.support.ports import free_port
 from tests.support.waiting import until
 
 from bench.ledgers import spans
-from bench.ledgers.filling import END, live
+from bench.ledgers.filling import live
 from spanledger.ledger import database
 from spanledger.pricing import PriceBook
 from spanledger.service.intake import bodies, wire
@@ -45,12 +45,13 @@ class Sent:
     waited: float
 
 
-def send(url: str, folder: Path) -> Iterator[Sent]:
-    """Spans of each kind, to a service of its own over the ledger of that URL."""
-    for minute, (kind, exported) in enumerate(KINDS.items(), 1):
-        like, calls = exported(), live(_SENT, END + 60 * minute)
+def send(url: str, folder: Path, at: int) -> Iterator[Sent]:
+    """Spans of each kind, to a service of its own over the ledger of that URL; of calls from `at` on, in seconds."""
+    for minute, (kind, exported) in enumerate(KINDS.items()):
+        began = at + 60 * minute
+        like, calls = exported(), live(_SENT, began)
         requests = [
-            spans.body(like, calls[first : first + _TOGETHER], minute * 2**32 + first)
+            spans.body(like, calls[first : first + _TOGETHER], began * 2**24 + first + 1)
             for first in range(0, _SENT, _TOGETHER)
         ]
         yield Sent(kind, asyncio.run(_read(url, requests)), *_taken(url, requests, folder))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, Select, Table, and_, func, select, update
 
-from spanledger.ledger import combinations, hits, levels
+from spanledger.ledger import hits, levels
 from spanledger.ledger import schema as tables
 from spanledger.ledger.cuts import FINEST, GRAINS, MINUTE, TEN
 from spanledger.ledger.levels import At
@@ -110,9 +110,8 @@ def _add_up(connection: Connection, since: int, to: int) -> None:
         sums[at, values] = packed(found)
     for at, values, some in _read(connection, latencies, ("bins",), since, to):
         unpack_bins(some[0], bins[at, values])
-    ids = {values: combinations.ids(values) for values in {values for _, values in (*sums, *bins)}}
-    levels.put_sums(connection, levels.coarser(sums, ids, levels.plus))
-    levels.put_bins(connection, levels.coarser(bins, ids, levels.with_bins))
+    levels.put_sums(connection, levels.coarser(sums, levels.plus))
+    levels.put_bins(connection, levels.coarser(bins, levels.with_bins))
 
 
 def _read(

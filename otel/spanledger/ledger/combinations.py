@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import xor
 
 from sqlalchemy import Connection
 
@@ -12,8 +13,6 @@ from spanledger.ledger.cuts import COARSE, FINEST
 from spanledger.ledger.dialect import found, put
 from spanledger.ledger.schema import DIMENSIONS, dimensions
 
-#: Of combinations, by their values: their ids in each of the coarse cuts, and in the finest at the end.
-Ids = Mapping[tuple[str, ...], tuple[int, ...]]
 _COLUMNS = range(len(DIMENSIONS))
 #: Which columns each of the coarse cuts tells apart; no more than four, a place that is 0 fills up.
 _TOLD = [tuple(place for place in _COLUMNS if cut >> place & 1) for cut in COARSE]
@@ -26,23 +25,21 @@ def _mark(column: int, value: str) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
+def finest(values: tuple[str, ...]) -> int:
+    """The id of a combination in the finest cut: the hashes of its values put together by exclusive or."""
+    return reduce(xor, map(_mark, _COLUMNS, values))
+
+
 def ids(values: tuple[str, ...]) -> tuple[int, ...]:
-    """Of a combination in each of the coarse cuts, and in the finest at the end.
-
-    The values that a cut tells apart are hashed one by one and put together by exclusive or.
-    """
+    """Of a combination in each of the coarse cuts, of the values that it tells apart, and in the finest at the end."""
     marks = [*map(_mark, _COLUMNS, values), 0]
-    finest = 0
-    for mark in marks:
-        finest ^= mark
-    return (*(marks[a] ^ marks[b] ^ marks[c] ^ marks[d] for a, b, c, d in _FILLED), finest)
+    return (*(marks[a] ^ marks[b] ^ marks[c] ^ marks[d] for a, b, c, d in _FILLED), reduce(xor, marks))
 
 
-def known(connection: Connection, wanted: Ids) -> None:
-    """Make sure that the database knows what these combinations stand for."""
-    keys = {(FINEST, all_[-1]): values for values, all_ in wanted.items()}
-    there = found(connection, dimensions, ("cut", "id"), "id", list(keys))
-    new = {row[:2]: row for key, values in keys.items() if key not in there for row in _rows(values)}
+def known(connection: Connection, wanted: Mapping[int, tuple[str, ...]]) -> None:
+    """Make sure that the database knows what combinations stand for, given by their finest ids."""
+    there = found(connection, dimensions, ("cut", "id"), "id", [(FINEST, id_) for id_ in wanted])
+    new = {row[:2]: row for id_, values in wanted.items() if (FINEST, id_) not in there for row in _rows(values)}
     put(
         connection,
         dimensions,

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from spanledger.ledger.combinations import Ids
+from spanledger.ledger import combinations
 from spanledger.ledger.cuts import COARSE, DAY, FEW, FINEST, HOUR, TEN, WEEK
 from spanledger.ledger.dialect import found, put
 from spanledger.ledger.packing import Bins, merged, unpacked
@@ -26,6 +26,8 @@ T = TypeVar("T")
 Plus = Callable[[T | None, T], T]
 #: By the beginning of a span of time and the id of a combination, which no other has in whatever cut.
 _Cells = defaultdict[int, dict[int, T]]
+#: Of combinations in each cut, by their values.
+_Ids = dict[tuple[str, ...], tuple[int, ...]]
 _PLACE = ("grain", "cut", "at", "dimension")
 _CUTS = (*COARSE, FINEST)
 
@@ -44,8 +46,9 @@ def with_bins(there: Bins | None, more: Bins) -> Bins:
     return there
 
 
-def coarser(finer: Mapping[At, T], ids: Ids, add: Plus[T]) -> dict[Place, T]:
+def coarser(finer: Mapping[At, T], add: Plus[T]) -> dict[Place, T]:
     """What sums of minutes add to all longer spans of time."""
+    ids = {values: combinations.ids(values) for values in {values for _, values in finer}}
     tens, hours = _longer(finer, TEN, add), _longer(finer, HOUR, add)
     by_ten, by_hour = _told(tens, ids, add, 0, FEW), _told(hours, ids, add, FEW, len(COARSE))
     _gather(by_hour, by_ten, HOUR, add)
@@ -68,7 +71,7 @@ def _longer(finer: Mapping[At, T], grain: int, add: Plus[T]) -> dict[At, T]:
     return found
 
 
-def _told(sums: Mapping[At, T], ids: Ids, add: Plus[T], first: int, last: int) -> _Cells[T]:
+def _told(sums: Mapping[At, T], ids: _Ids, add: Plus[T], first: int, last: int) -> _Cells[T]:
     """By some of the coarse cuts, and where these are the first, by the finest too: the others take it from there."""
     cells: _Cells[T] = defaultdict(dict)
     for (at, values), one in sums.items():

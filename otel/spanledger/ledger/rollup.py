@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 
 from spanledger.ledger import combinations, levels
 from spanledger.ledger.cuts import FINEST, MINUTE
-from spanledger.ledger.levels import At, Place
+from spanledger.ledger.levels import At
 from spanledger.ledger.packing import Bins, packed
 from spanledger.ledger.schema import DIMENSIONS, closed
 from spanledger.ledger.sketch import bin_of
@@ -88,19 +88,11 @@ class Change:
     def apply(self, connection: Connection) -> None:
         """Write it. Nobody closes a minute until the transaction is over."""
         until = connection.scalar(select(closed.c.until).with_for_update(read=True)) or 0
-        ids = {values: combinations.ids(values) for values in {values for _, values in self._sums}}
-        combinations.known(connection, ids)
-        late_sums = {at: sums for at, sums in self._sums.items() if at[0] < until}
-        late_bins = {at: bins for at, bins in self._bins.items() if at[0] < until}
-        sums = {_minute(at, ids): sums for at, sums in self._sums.items()}
-        bins = {_minute(at, ids): bins for at, bins in self._bins.items()}
-        if late_sums:
-            sums |= levels.coarser(late_sums, ids, levels.plus)
-            bins |= levels.coarser(late_bins, ids, levels.with_bins)
+        finest = {values: combinations.finest(values) for values in {values for _, values in self._sums}}
+        combinations.known(connection, {id_: values for values, id_ in finest.items()})
+        sums = {(MINUTE, FINEST, at, finest[values]): one for (at, values), one in self._sums.items()}
+        bins = {(MINUTE, FINEST, at, finest[values]): one for (at, values), one in self._bins.items()}
+        sums |= levels.coarser({at: one for at, one in self._sums.items() if at[0] < until}, levels.plus)
+        bins |= levels.coarser({at: one for at, one in self._bins.items() if at[0] < until}, levels.with_bins)
         levels.put_sums(connection, sums)
         levels.put_bins(connection, bins)
-
-
-def _minute(at: At, ids: combinations.Ids) -> Place:
-    minute, values = at
-    return MINUTE, FINEST, minute, ids[values][-1]
