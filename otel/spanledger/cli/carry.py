@@ -70,7 +70,7 @@ def _write(connection: Connection, part: Part, since: int, until: int) -> None:
 
 def _import(given: argparse.Namespace) -> int:
     made = engine(existing=False)
-    from spanledger.ledger import migrate  # noqa: PLC0415  as above
+    from spanledger.ledger import closing, migrate  # noqa: PLC0415  as above
 
     folder = _folder(given)
     parts = list(_parts(given, folder, (given.format,) if given.format else _FORMATS))
@@ -82,6 +82,8 @@ def _import(given: argparse.Namespace) -> int:
         migrate.ready(made)
     for part in parts:
         _bring(made, part)
+    with told():
+        closing.close_all(made, time.time())
     return 0
 
 

@@ -19,6 +19,8 @@ from spanledger.ledger.writes import write
 
 ENTRIES = list(entries(7, 2500))
 LAYERS = ("l1", "l2", "prompt", "semantic")
+_STEP, _TENANTS = DAYS * 86_400 * NANO // 200, ("acme", "globex", None)
+EVENTS = [CacheEvent(str(n), BEGIN + n * _STEP, LAYERS[n % 4], n % 3 == 0, tenant=_TENANTS[n % 3]) for n in range(200)]
 
 
 @pytest.fixture(scope="session")
@@ -31,12 +33,7 @@ def filled(url: str) -> Engine:
     engine = database.engine(url, kept=4)
     migrate(engine)
     write(engine, ENTRIES)
-    step = DAYS * 86_400 * NANO // 200
-    tenants = ("acme", "globex", None)
-    write(
-        engine,
-        [CacheEvent(str(n), BEGIN + n * step, LAYERS[n % 4], n % 3 == 0, tenant=tenants[n % 3]) for n in range(200)],
-    )
+    write(engine, EVENTS)
     marks = [
         {"id": str(n), "at": one.started, "call": one.id, "name": ("quality", "refined")[n % 2], "value": n % 5}
         for n, one in enumerate(ENTRIES[:100])

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
-from tests.spanledger.service.conftest import ENTRIES
+from tests.spanledger.service.conftest import ENTRIES, EVENTS, LAYERS
 from tests.support import ledger_oracle as oracle
 from tests.support.entries import BEGIN, DAYS, NANO
 from tests.support.serving import NOW, asking, problem, serving
@@ -135,6 +135,49 @@ def test_provider_caches_and_tenants_are_those_of_a_loop_over_all_calls(there: T
         own = groups[one["tenant"]]
         assert one["operations"] == own.calls == sum(one["by_operation"].values())
         assert one["tokens_total"] == own.input + own.output
+
+
+@QUESTIONS
+@given(asked=questions(), group=st.sampled_from(GROUPS))
+def test_caches_health_and_quality_are_told_by_any_group(there: TestClient, asked: Any, group: str) -> None:
+    window, only, parameters = asked
+    groups = oracle.grouped(oracle.matching(ENTRIES, window, only), lambda entry: oracle.value(entry, group))
+    healthy = get(there, "/api/metrics/health", **parameters, group_by=group)["health"]["groups"]
+    assert {one["key"]: one["calls"] for one in healthy} == {key: sums.calls for key, sums in groups.items()}
+    caches = get(there, "/api/metrics/cache", **parameters, group_by=group)["cache"]
+    read = {key: (sums.input, sums.cache_read) for key, sums in groups.items()}
+    for one in caches["groups"]:
+        shown = (one["provider"]["tokens_input"], one["provider"]["tokens_cache_read"])
+        assert shown == read.get(one["key"], (0, 0))
+    told = [one for one in caches["groups"] if one["layers"]]
+    layers = {name: one for name, one in caches.items() if name in {"l1", "l2", "prompt"} and one}
+    for name, layer in (layers | caches["others"]).items() if told else ():
+        assert layer["hits"] == sum(one["layers"].get(name, {"hits": 0})["hits"] for one in told)
+    quality = get(there, "/api/metrics/quality", **parameters, group_by=group)["quality"]
+    assert sum(one["count"] for one in quality["groups"]) == quality["count"]
+
+
+def test_the_marks_of_a_group_are_those_of_its_calls(there: TestClient) -> None:
+    whole = {"since": iso(SINCE), "until": iso(NOW)}
+    groups = get(there, "/api/metrics/quality", **whole, group_by="tenant")["quality"]["groups"]
+    expected: dict[str, list[int]] = {}
+    for number, entry in enumerate(ENTRIES[:100:2]):
+        expected.setdefault(entry.tenant or "", []).append(2 * number % 5)
+    assert {one["key"]: one["count"] for one in groups if one["count"]} == {k: len(v) for k, v in expected.items()}
+    for one in groups:
+        assert one["avg_quality_score"] == pytest.approx(sum(expected[one["key"]]) / len(expected[one["key"]]))
+
+
+def test_the_events_of_a_group_are_those_of_its_caches(there: TestClient) -> None:
+    whole = {"since": iso(SINCE), "until": iso(NOW)}
+    groups = get(there, "/api/metrics/cache", **whole, group_by="tenant")["cache"]["groups"]
+    assert {one["key"] for one in groups} == {"acme", "globex", ""}
+    for one in groups:
+        own = [event for event in EVENTS if (event.tenant or "") == one["key"]]
+        hits = {layer: sum(event.hit for event in own if event.layer == layer) for layer in LAYERS}
+        assert {layer: said["hits"] for layer, said in one["layers"].items()} == hits
+    by_model = get(there, "/api/metrics/cache", **whole, group_by="model")["cache"]["groups"]
+    assert [one["layers"] for one in by_model] == [None] * len(by_model)
 
 
 @pytest.mark.parametrize("minutes", [5, 15, 60, 360, 1440, 5760])

@@ -163,14 +163,26 @@ class Score(BaseModel):
     max: float
 
 
-class Quality(BaseModel):
-    """What evaluations said of the calls; null where nobody said anything."""
+class Said(BaseModel):
+    """What evaluations said of some calls; null where nobody said anything."""
 
     count: int = Field(description="Evaluations named `quality`.")
     avg_quality_score: float | None = Field(description="Their mean.")
     refinement_rate_percent: float | None = Field(description="The share of `refined` that is not 0.")
     first_pass_acceptance_rate_percent: float | None = Field(description="The rest of it.")
     scores: list[Score]
+
+
+class GroupSaid(Said):
+    """The same of one value of the group. What was said of whole runs has an empty key."""
+
+    key: str
+
+
+class Quality(Said):
+    """What evaluations said."""
+
+    groups: list[GroupSaid] | None = None
 
 
 class QualityAnswer(Answer):
@@ -196,6 +208,14 @@ class ProviderCache(BaseModel):
     hit_rate_percent: float | None = Field(description="The share of input tokens that came from it.")
 
 
+class GroupCache(BaseModel):
+    """The caches of one value of the group."""
+
+    key: str
+    layers: dict[str, Layer] | None = Field(description="The app's, by layer; null where the group is not in events.")
+    provider: ProviderCache
+
+
 class Cache(BaseModel):
     """Caches by layer. The app's are null where a filter asks for what their events do not say."""
 
@@ -204,6 +224,7 @@ class Cache(BaseModel):
     prompt: Layer | None
     others: dict[str, Layer] = Field(description="Layers of other names.")
     provider: ProviderCache
+    groups: list[GroupCache] | None = None
     note: str | None = None
 
 
@@ -223,6 +244,14 @@ class Components(BaseModel):
     provider: State = Field(description="Told by how many calls fail.")
 
 
+class GroupHealth(BaseModel):
+    """The calls of one value of the group, and how many of them failed."""
+
+    key: str
+    calls: int
+    error_rate_percent: float | None
+
+
 class Health(BaseModel):
     """How everything is; `status` is that of the worst part."""
 
@@ -230,6 +259,7 @@ class Health(BaseModel):
     components: Components
     details: dict[str, str] = Field(description="By component: what is the matter, and what to do.")
     error_rate_percent: float | None
+    groups: list[GroupHealth] | None = None
 
 
 class HealthAnswer(Answer):

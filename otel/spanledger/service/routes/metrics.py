@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
@@ -19,7 +20,7 @@ from spanledger.service.answers.metrics import (
     PerformanceAnswer,
     QualityAnswer,
 )
-from spanledger.service.asked import Asked, AskedOf, GroupedOf
+from spanledger.service.asked import Asked, GroupedOf
 from spanledger.service.figures import at
 from spanledger.service.metrics.costs import costs
 from spanledger.service.metrics.health import health
@@ -41,7 +42,7 @@ def dashboard(asked: GroupedOf, service: Parts) -> DashboardAnswer:
             costs=costs(reading),
             quality=quality(reading),
             cache=cache(reading),
-            health=_health(service, reading.sums),
+            health=_health(service, reading.sums, asked.group and reading.by(asked.group)),
             **head(asked),
         )
 
@@ -61,29 +62,30 @@ def costs_(asked: GroupedOf, service: Parts) -> CostsAnswer:
 
 
 @router.get("/quality")
-def quality_(asked: AskedOf, service: Parts) -> QualityAnswer:
+def quality_(asked: GroupedOf, service: Parts) -> QualityAnswer:
     """What evaluations said."""
     with service.reading() as connection:
         return QualityAnswer(quality=quality(Reading(connection, asked)), **head(asked))
 
 
 @router.get("/cache")
-def cache_(asked: AskedOf, service: Parts) -> CacheAnswer:
+def cache_(asked: GroupedOf, service: Parts) -> CacheAnswer:
     """How the app's caches did, and the provider's."""
     with service.reading() as connection:
         return CacheAnswer(cache=cache(Reading(connection, asked)), **head(asked))
 
 
 @router.get("/health")
-def health_(asked: AskedOf, service: Parts) -> HealthAnswer:
+def health_(asked: GroupedOf, service: Parts) -> HealthAnswer:
     """How the parts are that the service works with. It answers even where the ledger does not."""
-    sums = None
+    sums = groups = None
     try:
         with service.reading() as connection:
             sums = queries.totals(connection, asked.window, asked.only)
+            groups = asked.group and queries.by(connection, asked.group, asked.window, asked.only)
     except SQLAlchemyError:
         pass  # the ledger's component says it
-    return HealthAnswer(health=_health(service, sums), **head(asked))
+    return HealthAnswer(health=_health(service, sums, groups), **head(asked))
 
 
 def head(asked: Asked) -> dict[str, Any]:
@@ -97,5 +99,5 @@ def head(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _health(service: Service, sums: Totals | None) -> Health:
-    return health(service.watch.seen(), service.settings.store, sums)
+def _health(service: Service, sums: Totals | None, groups: Mapping[str, Totals] | None) -> Health:
+    return health(service.watch.seen(), service.settings.store, sums, groups)
