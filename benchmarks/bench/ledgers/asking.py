@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import math
 import random
@@ -11,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from fastapi.testclient import TestClient
+import httpx
 from sqlalchemy import Connection, Engine, select
 
 from bench.ledgers.filling import END
@@ -69,7 +70,8 @@ def ask_service(engine: Engine, times: int) -> list[Timed]:
     """
     now = [float(END)]
     app = create(Settings(service_rate="1000000/second"), engine, Books(MemoryStore(), ()), clock=lambda: now[0])
-    with TestClient(app, base_url="http://127.0.0.1") as client:
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1")
+    with asyncio.Runner() as loop:
 
         def get(endpoint: str, dice: random.Random) -> None:
             asked = window(dice)
@@ -78,7 +80,7 @@ def ask_service(engine: Engine, times: int) -> list[Timed]:
             params |= only(dice).wanted
             if endpoint in GROUPED and (group := dice.choice(_GROUPS)) and (group != "day" or asked.days < _DAYS):
                 params["group_by"] = group
-            answer = client.get(f"/api/metrics/{endpoint}", params=params)
+            answer = loop.run(client.get(f"/api/metrics/{endpoint}", params=params))
             assert answer.status_code == 200, answer.text
 
         endpoints = (*GROUPED, "quality", "cache", "health")

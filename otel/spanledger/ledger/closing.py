@@ -9,20 +9,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, Table, and_, func, select, update
+from sqlalchemy import Connection, Engine, Table, and_, func, select, update
 
 from spanledger.ledger import hits, levels
 from spanledger.ledger import schema as tables
-from spanledger.ledger.cuts import FINEST, GRAINS, MINUTE, TEN
+from spanledger.ledger.cuts import FINEST, MINUTE, TEN
 from spanledger.ledger.levels import At
 from spanledger.ledger.packing import Bins, packed, unpack_bins
 from spanledger.ledger.schema import (
     DIMENSIONS,
     SUMS,
-    cache_rollups,
     dimensions,
     latencies,
     rollups,
@@ -34,38 +32,23 @@ PATIENCE = 120
 SOME = 5000
 
 
-class Closed(NamedTuple):
-    """From the first minute that the ledger knows of to the last that is closed, in seconds since the epoch."""
-
-    first: int
-    until: int
+def closed(connection: Connection) -> int:
+    """Up to when minutes are closed, in seconds since the epoch; whole tens of minutes."""
+    return connection.scalar(_CLOSED) or 0
 
 
-def closed(connection: Connection) -> Closed:
-    """Which minutes are closed; `until` is a whole number of tens of them."""
-    until, *firsts = connection.execute(_CLOSED).one()
-    return Closed(min((first for first in firsts if first is not None), default=until), until)
-
-
-def _closed() -> Select[Any]:
-    """How far minutes are closed, and where the sums of each table and grain begin."""
-    kept = product(((rollups.c, FINEST), (cache_rollups.c, hits.FINEST)), GRAINS)
-    begins = (select(func.min(row.at)).where(row.grain == grain, row.cut == cut) for (row, cut), grain in kept)
-    return select(tables.closed.c.until, *(one.scalar_subquery() for one in begins))
-
-
-_CLOSED = _closed()
+_CLOSED = select(tables.closed.c.until)
 
 
 def due(connection: Connection, now: float) -> bool:
     """Whether there are minutes to close at `now`, seconds since the epoch."""
-    return _until(connection) < _over(now)
+    return closed(connection) < _over(now)
 
 
 def close(engine: Engine, now: float, some: int = SOME) -> bool:
     """Close some of the minutes that are over; whether there may be more of them. Writers wait for it."""
     with engine.begin() as connection:
-        since = connection.scalar(select(tables.closed.c.until).with_for_update()) or 0
+        since = connection.scalar(_CLOSED.with_for_update()) or 0
         to = _upto(connection, since, _over(now), some)
         if to <= since:
             return False
@@ -79,10 +62,6 @@ def close_all(engine: Engine, now: float, some: int = SOME) -> None:
     """Close them all."""
     while close(engine, now, some):
         pass
-
-
-def _until(connection: Connection) -> int:
-    return int(connection.scalar(select(tables.closed.c.until)) or 0)
 
 
 def _over(now: float) -> int:

@@ -99,7 +99,7 @@ def _days_of_rows(keep: Keep) -> tuple[int | None, ...]:
 def _old_sums(connection: Connection, keep: Keep, now: float) -> Iterator[Delete]:
     """The first day of each cut that has days too old, in the order in which writers lock. None that is not closed."""
     kept = zip(GRAINS, (keep.minutes, keep.minutes, keep.hours, keep.days, keep.days), strict=True)
-    over = closing.closed(connection).until // DAY * DAY
+    over = closing.closed(connection) // DAY * DAY
     before = {grain: min(over, int(now - days * DAY) // DAY * DAY) for grain, days in kept if days is not None}
     for table, cuts in ((rollups, cuts_of), (latencies, cuts_of), (cache_rollups, hits.cuts_of)) if before else ():
         places = [(grain, cut) for grain in before for cut in sorted(cuts(grain))]

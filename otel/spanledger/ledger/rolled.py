@@ -61,9 +61,9 @@ def read(
     What is not closed is read by the minute. It is one statement for all of them, so that it sees one moment.
     """
     closed = closing.closed(connection)
-    inside = spans(max(window.since, closed.first), min(window.until, closed.until), most)
+    inside = spans(window.since, min(window.until, closed), most)
     parts = [part(span.grain, span.sign, f"IN ({', '.join(map(str, span.ats))})") for span in inside]
-    opened = max(window.since, closed.until)
+    opened = max(window.since, closed)
     if opened < window.until:
         parts.append(part(MINUTE, 1, f"BETWEEN {opened} AND {window.until - 1}"))
     return connection.execute(text(" UNION ALL ".join(parts)), bound).tuples().all() if parts else ()
