@@ -46,10 +46,16 @@ def merged(there: bytes, new: Mapping[int, int]) -> bytes:
     return _shorts(2 * len(bins)).pack(*bins, *bins.values())
 
 
-def unpack_bins(packed_bins: bytes, into: Bins, sign: int = 1) -> None:
-    """Add bins to others, or take them away with a `sign` of -1."""
+def unpack_bins(packed_bins: bytes, into: Bins | list[int]) -> None:
+    """Add bins to others."""
     for bin_, count in _pairs(packed_bins):
-        into[bin_] += sign * count
+        into[bin_] += count
+
+
+def take_away_bins(packed_bins: bytes, into: list[int]) -> None:
+    """Take bins away from others."""
+    for bin_, count in _pairs(packed_bins):
+        into[bin_] -= count
 
 
 def _unpacked(packed_bins: bytes) -> dict[int, int]:

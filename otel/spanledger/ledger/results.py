@@ -65,6 +65,19 @@ class Totals:
         return Totals(*(getattr(self, name) + getattr(other, name) for name in NAMES))
 
 
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """What of `Totals` says what was spent, and on what."""
+
+    calls: int = 0
+    refused: int = 0
+    lost: int = 0
+    cost: int = 0
+    unpriced: int = 0
+    input: int = 0
+    output: int = 0
+
+
 NAMES = tuple(f.name for f in fields(Totals))
 
 

@@ -7,6 +7,7 @@ answer it. Only numbers and names of columns of ours are written into it; what w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
@@ -14,7 +15,6 @@ from sqlalchemy import Connection, text
 from spanledger.ledger import closing
 from spanledger.ledger.cuts import FINEST, MINUTE, TEN, WEEK, for_question
 from spanledger.ledger.filters import Filter, Window
-from spanledger.ledger.schema import SUMS
 from spanledger.ledger.spans import spans
 
 #: What is grouped by: a dimension, the beginnings of spans of so many seconds, or nothing.
@@ -27,6 +27,10 @@ Part = Callable[[int, int, str], str]
 Row = tuple[Any, ...]
 
 
+#: How rows are read of combinations that are looked up, one by one.
+_LOOKED_UP = "FROM dimensions"
+
+
 class _Table(NamedTuple):
     """What is read of a table of rollups, and whether its rows are added up by key."""
 
@@ -35,13 +39,17 @@ class _Table(NamedTuple):
     summed: bool
 
 
-_SUMS = _Table("rollups", ", ".join(f"SUM(r.{name})" for name in SUMS), summed=True)
 _BINS = _Table("latencies", "r.bins", summed=False)
 
 
-def sums(connection: Connection, window: Window, only: Filter, group: Group) -> Iterator[Row]:
-    """Rows of a key, a sign and the sums. A key may come more than once."""
-    return _rows(connection, _SUMS, window, only, group)
+@lru_cache
+def _sums(names: tuple[str, ...]) -> _Table:
+    return _Table("rollups", ", ".join(f"SUM(r.{name})" for name in names), summed=True)
+
+
+def sums(connection: Connection, window: Window, only: Filter, group: Group, names: tuple[str, ...]) -> Iterator[Row]:
+    """Rows of a key, a sign and these sums. A key may come more than once."""
+    return _rows(connection, _sums(names), window, only, group)
 
 
 def bins(connection: Connection, window: Window, only: Filter, group: str | None) -> Iterator[Row]:
@@ -82,7 +90,7 @@ def rows_of(table: str, told: Iterable[str], bound: Iterable[str], grain: int, a
         return f"FROM {table} r WHERE {there}"
     if cut == FINEST and not (grain > TEN and sum(name in MANY for name in bound) > 1):
         return f"FROM {table} r JOIN dimensions d ON r.dimension = d.id WHERE {there} AND {combined}"
-    return f"FROM dimensions d LEFT JOIN {table} r ON {there} AND r.dimension = d.id WHERE {combined}"
+    return f"{_LOOKED_UP} d LEFT JOIN {table} r ON {there} AND r.dimension = d.id WHERE {combined}"
 
 
 def _rows(connection: Connection, table: _Table, window: Window, only: Filter, group: Group) -> Iterator[Row]:
@@ -90,10 +98,14 @@ def _rows(connection: Connection, table: _Table, window: Window, only: Filter, g
     bound = only.wanted
     told = {*bound, group} if isinstance(group, str) else {*bound}
     key = "''" if group is None else f"d.{group}" if isinstance(group, str) else f"r.at - r.at % {group}"
-    end = " GROUP BY 1" if table.summed and group is not None else ""
 
     def part(grain: int, sign: int, at: str) -> str:
-        return f"SELECT {key}, {sign}, {table.columns} {rows_of(table.name, told, bound, grain, at)}{end}"
+        rows = rows_of(table.name, told, bound, grain, at)
+        asked = f"SELECT {key}, {sign}, {table.columns} {rows}"
+        if not table.summed or group is None:
+            return asked
+        in_turn = isinstance(group, str) and rows.startswith(_LOOKED_UP)  # nothing has to be sorted
+        return f"{asked} GROUP BY {'d.cut, d.id' if in_turn else '1'}"
 
     rows = read(connection, window, part, bound, group if isinstance(group, int) else WEEK)
     return (row for row in rows if row[2] is not None)  # in some spans of time there was nothing to add up

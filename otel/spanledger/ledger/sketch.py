@@ -6,7 +6,7 @@ The database keeps and adds up the bins; the library says which bin a latency is
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
 
@@ -30,17 +30,20 @@ def bin_of(nanoseconds: int) -> int:
     return _bin(nanoseconds // 1000)
 
 
-def quantiles(bins: Mapping[int, int], *wanted: float) -> tuple[float | None, ...]:
+#: Bins that there are, for all that 64 bits of nanoseconds can be.
+BINS = bin_of(2**63) + 1
+
+
+def quantiles(counts: Sequence[int], *wanted: float) -> tuple[float | None, ...]:
     """The latencies in nanoseconds below which these shares of the calls are; None where there were no calls.
 
-    As in DDSketch, the quantile is in the first bin up to which there are more calls than the share of all but one.
+    `counts` has one for each bin. As in DDSketch, the quantile is in the first bin up to which there are more calls
+    than the share of all but one.
     """
-    numbers = sorted(number for number, count in bins.items() if count > 0)
-    counts = list(accumulate(bins[number] for number in numbers))
-    if not counts:
+    upto = list(accumulate(counts))
+    if not upto[-1]:
         return (None,) * len(wanted)
-    found = (numbers[bisect_right(counts, share * (counts[-1] - 1))] for share in wanted)
-    return tuple(_value(number) for number in found)
+    return tuple(_value(bisect_right(upto, share * (upto[-1] - 1))) for share in wanted)
 
 
 @lru_cache(maxsize=4096)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 
 from spanledger.ledger import queries
-from spanledger.ledger.results import Hits, Totals
+from spanledger.ledger.results import Hits, Spend, Totals
 from spanledger.service.answers.metrics import (
     Costs,
     GroupCost,
@@ -34,9 +34,9 @@ _TOLD: dict[Method, str] = {
 
 def costs(reading: Reading) -> Costs:
     """The section."""
-    by = {group: reading.by(group) for group in ("operation", "model", "stage", "tenant")}
     sums = reading.sums
     group = reading.asked.group and reading.by(reading.asked.group)
+    by = {name: reading.spend(name) for name in ("operation", "model", "stage", "tenant")}
     return Costs(
         total_cost_usd=usd(sums.cost),
         total_cost_nano_usd=sums.cost,
@@ -52,7 +52,7 @@ def costs(reading: Reading) -> Costs:
     )
 
 
-def cost(sums: Totals) -> dict[str, Any]:
+def cost(sums: Totals | Spend) -> dict[str, Any]:
     """The fields of `Cost`."""
     return {
         "cost_usd": usd(sums.cost),

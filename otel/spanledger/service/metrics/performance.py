@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 from spanledger.ledger import queries
 from spanledger.ledger.filters import Window
-from spanledger.ledger.results import Percentiles, Totals
+from spanledger.ledger.results import Percentiles, Spend, Totals
 from spanledger.service.answers.metrics import GroupSpeed, OperationSpeed, Performance, Speed
 from spanledger.service.asked import Asked
 from spanledger.service.figures import ms, percent
 from spanledger.service.metrics.reading import Reading
 from spanledger.service.problems import Problem
 
+_T = TypeVar("_T", bound=Totals | Spend)
 #: Operations and groups that are listed: those that cost most.
 TOP, LISTED = 10, 100
 #: Days of which percentiles are told one by one.
@@ -50,7 +51,7 @@ def speed(sums: Totals, took: Percentiles) -> dict[str, Any]:
     }
 
 
-def dearest(groups: Mapping[str, Totals], limit: int = LISTED) -> list[tuple[str, Totals]]:
+def dearest(groups: Mapping[str, _T], limit: int = LISTED) -> list[tuple[str, _T]]:
     """The groups that cost most; of those that cost the same, the first by name."""
     return sorted(groups.items(), key=lambda one: (-one[1].cost, one[0]))[:limit]
 

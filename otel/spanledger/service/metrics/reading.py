@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 
 from sqlalchemy import Connection
 
 from spanledger.ledger import caches, queries
-from spanledger.ledger.results import Hits, Latencies, Totals
+from spanledger.ledger.results import Hits, Latencies, Spend, Totals
 from spanledger.service.asked import Asked
 
 
@@ -24,6 +25,11 @@ class Reading:
         if group not in self._by:
             self._by[group] = queries.by(self.connection, group, self.asked.window, self.asked.only)
         return self._by[group]
+
+    def spend(self, group: str) -> Mapping[str, Totals | Spend]:
+        """What was spent by the values of a group."""
+        asked = self.asked
+        return self._by.get(group) or queries.spend(self.connection, group, asked.window, asked.only)
 
     @cached_property
     def sums(self) -> Totals:
