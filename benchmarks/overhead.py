@@ -35,7 +35,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--starts", type=int, default=7, help="fresh processes for each way to start (7)")
     parser.add_argument("--database", choices=ledgers.DATABASES, action="append", help="ledgers on this one only")
     parser.add_argument("--size", type=int, action="append", help="calls in a ledger (100000, 1000000, 10000000)")
-    parser.add_argument("--at", help="URL of one ledger to measure, with --size calls: filled if it is empty, and kept")
+    parser.add_argument("--at", action="append", help="URL of a ledger to measure: filled first if empty, and kept")
     parser.add_argument("--questions", type=int, default=300, help="how often each question is asked (300)")
     parser.add_argument("--markdown", action="store_true", help="write docs/benchmarks.md")
     return parser.parse_args()
@@ -89,10 +89,10 @@ def _prices(options: argparse.Namespace) -> document.Section:
 
 
 def _ledger(options: argparse.Namespace) -> document.Section:
-    if options.at:
-        found = [ledgers.measure_at(options.at, (options.size or SIZES)[-1], options.questions)]
-    else:
-        found = ledgers.measure(options.database or ledgers.DATABASES, options.size or SIZES, options.questions)
+    found = []
+    if options.size or not options.at:
+        found += ledgers.measure(options.database or ledgers.DATABASES, options.size or SIZES, options.questions)
+    found += [ledgers.measure_at(url, SIZES[-1], options.questions) for url in options.at or ()]
     return document.Section("ledger", ledgers.tables(found), [], ledgers.verdicts(found), True)
 
 

@@ -99,7 +99,6 @@ def machine() -> str:
 
 
 def _markdown(section: Section, words: dict[str, str]) -> Iterator[str]:
-    yield f"## {_TITLES[section.part]}"
     for lines in section.tables:
         yield ""
         yield from lines
@@ -122,15 +121,24 @@ def table_of(verdicts: Sequence[Verdict]) -> Iterator[str]:
 
 
 def write(path: Path, sections: Sequence[Section], words: dict[str, str]) -> None:
-    """Write the page."""
+    """Write the page. Sections that were not measured this time stay as they are, each with its date."""
+    there = dict(_sections(path.read_text("utf-8"))) if path.exists() else {}
+    measured = f"Measured on {datetime.now(UTC):%Y-%m-%d}: {machine()}."
+    there |= {_TITLES[one.part]: "\n".join([measured, *_markdown(one, words)]).rstrip() for one in sections}
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench ARGS=--markdown` (`python benchmarks/overhead.py --markdown`) on "
-        f"{datetime.now(UTC):%Y-%m-%d}: {machine()}.",
-        "Microseconds depend on the machine; the ratios to the bare SDK span of the same run much less.",
-        "",
+        "Written by `make bench ARGS=--markdown` (`python benchmarks/overhead.py --markdown`). Microseconds depend on",
+        "the machine; the ratios to the bare SDK span of the same run much less.",
     ]
-    for section in sections:
-        lines += _markdown(section, words)
-    path.write_text("\n".join(lines).rstrip() + "\n", "utf-8")
+    for title in _TITLES.values():
+        if title in there:
+            lines += ["", f"## {title}", "", there[title]]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def _sections(page: str) -> Iterator[tuple[str, str]]:
+    """The titles of a page's sections, and what they say."""
+    for section in page.split("\n## ")[1:]:
+        title, _, said = section.partition("\n")
+        yield title, said.strip()

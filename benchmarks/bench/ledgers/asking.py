@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, select
 from bench.ledgers.filling import END
 from bench.ledgers.week import BEGIN, DAY, ENVIRONMENTS, MODELS, OPERATIONS, SERVICES, STAGES, TENANTS
 from spanledger.budget.memory import MemoryStore
+from spanledger.cli.serve import rarely_collected
 from spanledger.config import Settings
 from spanledger.ledger import caches, listing, queries, runs
 from spanledger.ledger.filters import Filter, Window
@@ -69,6 +70,7 @@ def ask_service(engine: Engine, times: int) -> list[Timed]:
     It takes it that now is some moment after the window. It keeps no answers.
     """
     now = [float(END)]
+    rarely_collected()
     app = create(Settings(service_rate="1000000/second"), engine, Books(MemoryStore(), ()), clock=lambda: now[0])
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1")
     with asyncio.Runner() as loop:

@@ -64,7 +64,7 @@ def _serve(given: argparse.Namespace) -> int:
         import uvicorn  # noqa: PLC0415  comes with the extra
 
         app = service(settings)
-        _rarely_collected()
+        rarely_collected()
         print(f"dashboard, API and OTLP on {_address(settings)}", file=sys.stderr)
         if not opening.open_store(settings.store).shared:
             print(_ALONE.format(settings.store), file=sys.stderr)
@@ -74,7 +74,7 @@ def _serve(given: argparse.Namespace) -> int:
     return 0
 
 
-def _rarely_collected() -> None:
+def rarely_collected() -> None:
     """Look for garbage in cycles less often, and never among what was imported: it stays.
 
     A request with thousands of spans makes tens of thousands of objects that live until it is answered, and nearly none
