@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -14,11 +14,15 @@ from spanledger.ledger.dialect import put, put_new
 from spanledger.ledger.entry import CacheEvent, Charge, Entry, Line, units_told
 from spanledger.ledger.rollup import Change
 from spanledger.ledger.schema import TOKENS, cache_events, calls, charges, runs
+from spanledger.money import NANO
 from spanledger.usage import Usage
 
 #: Rows that are written at a time: what the outbox hands out at most. The more at a time, the fewer sums for each.
 BATCH = 10_000
 _NOTHING = Usage()
+#: Nanoseconds that a call takes at most, and none takes less than nothing: what says so has lost an end, or has a clock
+#: that is wrong. A few such times would be more than sums have room for.
+_LONGEST = 86_400 * NANO
 _PLAIN = tuple(name for name in Entry._fields if name in calls.c)
 _plain = attrgetter(*_PLAIN)
 _tokens = attrgetter(*TOKENS)
@@ -27,35 +31,36 @@ _RUN = ("id", "started", "ended", "service", "tenant", "user")
 
 
 def write(engine: Engine, lines: Sequence[Line]) -> int:
-    """Take entries and events; returns how many entries were new."""
+    """Take entries and events; returns how many were new."""
     new = 0
     for first in range(0, len(lines), BATCH):
         batch = lines[first : first + BATCH]
         with engine.begin() as connection:
             new += insert_entries(connection, [line for line in batch if isinstance(line, Entry)])
-            insert_events(connection, [line for line in batch if isinstance(line, CacheEvent)])
+            new += insert_events(connection, [line for line in batch if isinstance(line, CacheEvent)])
     return new
 
 
-def insert_events(connection: Connection, events: Iterable[CacheEvent]) -> None:
-    """Take events of caches in the transaction that is open."""
-    by_id = {event.id: CacheEvent(*map(storable, event)) for event in events}
-    rows = [by_id[id_] for id_ in sorted(by_id)]
-    if rows:
-        new = put_new(connection, cache_events, CacheEvent._fields, rows)
-        hits.count(connection, [event for event in rows if event.id in new])
+def insert_events(connection: Connection, events: Iterable[CacheEvent]) -> int:
+    """Take events of caches in the transaction that is open; returns how many were new."""
+    by_id = {event.id: event for event in (CacheEvent(*map(storable, event)) for event in events)}
+    if not by_id:
+        return 0
+    new = put_new(connection, cache_events, CacheEvent._fields, [by_id[id_] for id_ in sorted(by_id)])
+    hits.count(connection, [by_id[id_] for id_ in new])
+    return len(new)
 
 
 def insert_entries(connection: Connection, entries: Iterable[Entry]) -> int:
     """Take entries in the transaction that is open; returns how many were new."""
-    by_id = {entry.id: entry for entry in sorted(entries, key=lambda entry: entry.id)}
-    rows = [row_of(entry) for entry in by_id.values()]
+    told = {row["id"]: (row, entry.charges) for entry in entries for row in [_timely(row_of(entry))]}
+    rows = [told[id_][0] for id_ in sorted(told)]
     if not rows:
         return 0
     new = put_new(connection, calls, list(rows[0]), [_cells(row) for row in rows])
     fresh = [row for row in rows if row["id"] in new]
     if fresh:
-        _charged(connection, [by_id[row["id"]] for row in fresh])
+        _charged(connection, {id_: told[id_][1] for id_ in sorted(new)})
         _ran(connection, fresh)
         change = Change()
         change.add(fresh)
@@ -78,6 +83,12 @@ def row_of(entry: Entry) -> dict[str, Any]:
     return row
 
 
+def _timely(row: dict[str, Any]) -> dict[str, Any]:
+    """The same, no longer than a call can take."""
+    row["ended"] = min(max(row["started"], row["ended"]), row["started"] + _LONGEST)
+    return row
+
+
 def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
     """The same as the database takes it."""
     told = {name: json.dumps(row[name]) for name in _JSON if row[name] is not None}
@@ -91,8 +102,8 @@ def storable(value: Any) -> Any:
     return value
 
 
-def _charged(connection: Connection, entries: Iterable[Entry]) -> None:
-    rows = [(entry.id, *charge) for entry in entries for charge in entry.charges]
+def _charged(connection: Connection, paid: Mapping[str, Iterable[Charge]]) -> None:
+    rows = [(call, *map(storable, charge)) for call, charges_ in paid.items() for charge in charges_]
     put(connection, charges, ("call", *Charge._fields), rows, lambda insert: insert.on_conflict_do_nothing())
 
 

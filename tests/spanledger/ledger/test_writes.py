@@ -9,10 +9,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, func, select, text
-from tests.support.entries import BEGIN, entries
+from tests.support.entries import BEGIN, NANO, entries
 
 from spanledger.errors import ConfigError
-from spanledger.ledger import Entry, database, schema
+from spanledger.ledger import CacheEvent, Charge, Entry, database, queries, schema
+from spanledger.ledger.closing import close_all
+from spanledger.ledger.filters import Window
 from spanledger.ledger.migrate import migrate, ready
 from spanledger.ledger.writes import write
 
@@ -92,6 +94,28 @@ def test_text_that_databases_refuse_does_not_cost_the_row(engine: Engine) -> Non
     with engine.connect() as connection:
         row = connection.execute(select(schema.calls.c.tenant, schema.calls.c.user)).one()
     assert tuple(row) == ("a\N{REPLACEMENT CHARACTER}b", "?")
+
+
+def test_text_that_databases_refuse_in_an_id_or_a_charge_does_not_cost_the_row(engine: Engine) -> None:
+    charge = Charge("tenant/day", "a\0", "2026-11-22", "USD", 7)
+    one = Entry("1\0", BEGIN, BEGIN, "chat", "openai", cost=1, charges=(charge,))
+    same = one._replace(id="1\N{REPLACEMENT CHARACTER}")
+    assert write(engine, [one, same, CacheEvent("2\0", BEGIN, "l1", hit=True)]) == 2
+    assert write(engine, [one]) == 0
+    with engine.connect() as connection:
+        assert connection.scalars(select(schema.charges.c.scope_value)).all() == ["a\N{REPLACEMENT CHARACTER}"]
+        assert connection.scalar(select(schema.rollups.c.lost + schema.rollups.c.calls)) == 1
+
+
+def test_times_that_cannot_be_do_not_overflow_the_sums(engine: Engine) -> None:
+    """Spans that lost their end, or come from a clock that is wrong."""
+    for number in range(8):
+        write(engine, [Entry(f"lost-{number}", BEGIN, 0, "chat", "openai", cost=1)])
+        write(engine, [Entry(f"late-{number}", BEGIN, 2**63 - 1, "chat", "openai", cost=1)])
+    close_all(engine, BEGIN / NANO + 86_400)
+    with database.reading(engine) as connection:
+        found = queries.totals(connection, Window.of(BEGIN / NANO - 86_400, BEGIN / NANO + 86_400))
+        assert (found.calls, found.cost, found.duration) == (16, 16, 8 * 86_400 * NANO)
 
 
 def test_a_row_that_no_database_takes_does_not_hold_up_the_others(url: str, failures: dict[object, int]) -> None:

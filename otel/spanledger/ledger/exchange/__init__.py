@@ -7,8 +7,8 @@ formats   JSON lines, CSV and Parquet
 
 Four tables are taken along: runs, calls with what budgets were charged for them, events of caches, and scores.
 Whatever comes back has its id, so it counts once however often it is brought. Sums and latencies are not taken along:
-they are made anew of the calls, since sums that were carried could be added twice. So sums of calls that are forgotten
-stay behind. A run comes along although calls tell of it, because it is kept when they are forgotten.
+they are made anew of calls and events, since sums that were carried could be added twice. So sums of calls that are
+forgotten stay behind. A run comes along although calls tell of it, because it is kept when they are forgotten.
 """
 
 from spanledger.ledger.exchange.formats import FORMATS, Format, load, portions, save

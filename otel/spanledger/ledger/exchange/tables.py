@@ -192,6 +192,14 @@ class Plain(Carried[_T]):
         return len(put_new(connection, self._table, self.columns, rows))
 
 
+class Events(Plain[CacheEvent]):
+    """Events of caches."""
+
+    def bring(self, engine: Engine, records: Sequence[CacheEvent]) -> int:
+        """With the sums that follow from them."""
+        return write(engine, records)
+
+
 class Runs(Plain[KeptRun]):
     """Runs. One that is there spans afterwards what both say; whose it is stays as it was."""
 
@@ -214,6 +222,6 @@ CALLS = Calls()
 TABLES: tuple[Carried[Any], ...] = (
     Runs(runs, "runs", KeptRun, runs.c.started),
     CALLS,
-    Plain(cache_events, "cache events", CacheEvent, cache_events.c.at),
+    Events(cache_events, "cache events", CacheEvent, cache_events.c.at),
     Plain(scores, "scores", Score, scores.c.at),
 )
