@@ -11,10 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, and_, func, select, update
+from sqlalchemy import Connection, Engine, Table, and_, func, select
 
-from spanledger.ledger import hits, levels
-from spanledger.ledger import schema as tables
+from spanledger.ledger import hits, levels, mark
 from spanledger.ledger.cuts import FINEST, MINUTE, TEN
 from spanledger.ledger.levels import At
 from spanledger.ledger.packing import Bins, packed, unpack_bins
@@ -32,29 +31,21 @@ PATIENCE = 120
 SOME = 5000
 
 
-def closed(connection: Connection) -> int:
-    """Up to when minutes are closed, in seconds since the epoch; whole tens of minutes."""
-    return connection.scalar(_CLOSED) or 0
-
-
-_CLOSED = select(tables.closed.c.until)
-
-
 def due(connection: Connection, now: float) -> bool:
     """Whether there are minutes to close at `now`, seconds since the epoch."""
-    return closed(connection) < _over(now)
+    return mark.seen(connection) < _over(now)
 
 
 def close(engine: Engine, now: float, some: int = SOME) -> bool:
     """Close some of the minutes that are over; whether there may be more of them. Writers wait for it."""
     with engine.begin() as connection:
-        since = connection.scalar(_CLOSED.with_for_update()) or 0
+        since = mark.alone(connection)
         to = _upto(connection, since, _over(now), some)
         if to <= since:
             return False
         _add_up(connection, since, to)
         hits.add_up(connection, since, to)
-        connection.execute(update(tables.closed).values(until=to))
+        mark.move(connection, to)
         return to < _over(now)
 
 

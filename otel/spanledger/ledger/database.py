@@ -31,6 +31,9 @@ _PATIENCE = 5
 #: How long a server may take to be reached (seconds) and to acknowledge what it was sent (milliseconds): one that has
 #: gone without a word keeps nobody for longer. The URL may say otherwise.
 _REACH = {"connect_timeout": str(_PATIENCE), "tcp_user_timeout": "15000"}
+#: What a writer's statement sees: all that is over by then, so that who waited for others adds to what they left. A
+#: server may have been told otherwise.
+_SEES = "READ COMMITTED"
 #: What is kept where nobody said anything.
 FOR_LONG = Keep()
 #: What a database says to a row that it cannot take, however often it is asked.
@@ -63,8 +66,9 @@ def engine(url: str, kept: int = 0) -> Engine:
         ConfigError: the URL names no database, or one whose driver is not installed.
     """
     found = parsed(url)
+    server = {} if found.get_backend_name() == "sqlite" else {"isolation_level": _SEES}
     try:
-        made = create_engine(found, **(_pooled(kept) if kept else {"poolclass": NullPool}))
+        made = create_engine(found, **(_pooled(kept) if kept else {"poolclass": NullPool}), **server)
     except (ImportError, NoSuchModuleError) as error:
         raise ConfigError(
             f"SPANLEDGER_DATABASE_URL: PostgreSQL needs a driver: pip install 'spanledger[postgres]' ({error})"

@@ -11,10 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from spanledger.ledger import mark
 from spanledger.ledger.cuts import GRAINS, MINUTE
 from spanledger.ledger.dialect import put
 from spanledger.ledger.entry import CacheEvent
-from spanledger.ledger.schema import cache_rollups, closed
+from spanledger.ledger.schema import cache_rollups
 from spanledger.money import NANO
 
 #: What an event of a cache says of its call.
@@ -39,7 +40,7 @@ def cuts_of(grain: int) -> tuple[int, ...]:
 
 def count(connection: Connection, events: Iterable[CacheEvent]) -> None:
     """Count events that are new."""
-    until = connection.scalar(select(closed.c.until).with_for_update(read=True)) or 0
+    until = mark.shared(connection)
     sums: defaultdict[_Place, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for event in events:
         seconds = event.at // NANO

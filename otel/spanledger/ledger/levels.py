@@ -89,6 +89,12 @@ def _gather(into: _Cells[T], cells: _Cells[T], grain: int, add: Plus[T]) -> _Cel
     return into
 
 
+def kept(connection: Connection, sums: Mapping[Place, int]) -> dict[Place, int]:
+    """Those that add to sums that are there. Where there is none, it is forgotten: a difference is no sum."""
+    there = found(connection, rollups, _PLACE, "calls", [place for place, all_ in sums.items() if all_])
+    return {place: all_ for place, all_ in sums.items() if place in there}
+
+
 def put_sums(connection: Connection, sums: Mapping[Place, int]) -> None:
     """Add sums to those that are there."""
 

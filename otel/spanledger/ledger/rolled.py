@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
-from spanledger.ledger import closing
+from spanledger.ledger import mark
 from spanledger.ledger.cuts import FINEST, MINUTE, TEN, WEEK, for_question
 from spanledger.ledger.filters import Filter, Window
 from spanledger.ledger.spans import spans
@@ -68,7 +68,7 @@ def read(
 
     What is not closed is read by the minute. It is one statement for all of them, so that it sees one moment.
     """
-    closed = closing.closed(connection)
+    closed = mark.seen(connection)
     inside = spans(window.since, min(window.until, closed), most)
     parts = [part(span.grain, span.sign, f"IN ({', '.join(map(str, span.ats))})") for span in inside]
     opened = max(window.since, closed)

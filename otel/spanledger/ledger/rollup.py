@@ -11,13 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from spanledger.ledger import combinations, levels
+from spanledger.ledger import combinations, levels, mark
 from spanledger.ledger.cuts import FINEST, MINUTE
 from spanledger.ledger.levels import At
 from spanledger.ledger.packing import Bins, packed
-from spanledger.ledger.schema import DIMENSIONS, closed
+from spanledger.ledger.schema import DIMENSIONS
 from spanledger.ledger.sketch import bin_of
 from spanledger.money import NANO
 
@@ -71,9 +71,11 @@ class Change:
         self._sums: defaultdict[At, int] = defaultdict(int)
         self._bins: defaultdict[At, Bins] = defaultdict(lambda: defaultdict(int))
         self._most = 0
+        self._taken = False
 
     def add(self, rows: Iterable[Row], sign: int = 1) -> None:
         """Count rows. Raises OverflowError where a sum could be more than 64 bits."""
+        self._taken |= sign < 0
         for row in rows:
             seconds = row["started"] // NANO
             at = (seconds - seconds % MINUTE, _values(row))
@@ -87,12 +89,12 @@ class Change:
 
     def apply(self, connection: Connection) -> None:
         """Write it. Nobody closes a minute until the transaction is over."""
-        until = connection.scalar(select(closed.c.until).with_for_update(read=True)) or 0
+        until = mark.shared(connection)
         finest = {values: combinations.finest(values) for values in {values for _, values in self._sums}}
         combinations.known(connection, {id_: values for values, id_ in finest.items()})
         sums = {(MINUTE, FINEST, at, finest[values]): one for (at, values), one in self._sums.items()}
         bins = {(MINUTE, FINEST, at, finest[values]): one for (at, values), one in self._bins.items()}
         sums |= levels.coarser({at: one for at, one in self._sums.items() if at[0] < until}, levels.plus)
         bins |= levels.coarser({at: one for at, one in self._bins.items() if at[0] < until}, levels.with_bins)
-        levels.put_sums(connection, sums)
+        levels.put_sums(connection, levels.kept(connection, sums) if self._taken else sums)
         levels.put_bins(connection, bins)
