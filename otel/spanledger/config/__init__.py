@@ -51,8 +51,8 @@ TABLE = (
         "retention",
         parsing.retention,
         "Days that the call ledger keeps things, such as `calls=90,cache_events=30`: `calls`, `runs`, `cache_events`, "
-        "`scores`, and sums by `minutes`, `hours`, `days`; `forever` instead of days. Usually 400, caches 90, sums by "
-        "day forever.",
+        "`scores`, and sums by `minutes`, `hours`, `days`, the shorter no longer than the longer; `forever` instead of "
+        "days. Usually 400, caches 90, sums by day forever.",
     ),
     Setting(
         "SPANLEDGER_PRICES",

@@ -8,14 +8,16 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Column, Connection, Delete, Engine, Table, delete, func, select
 
-from spanledger.ledger import closing, hits
-from spanledger.ledger.cuts import DAY, GRAINS, cuts_of
+from spanledger.ledger import closing, hits, mark
+from spanledger.ledger.cuts import DAY, HOUR, MINUTE, TEN, WEEK, cuts_of
 from spanledger.ledger.dialect import asked
 from spanledger.ledger.schema import cache_events, cache_rollups, calls, latencies, rollups, runs, scores
 from spanledger.money import NANO
 
 #: Rows that are forgotten at a time: a transaction with so many is over.
 BATCH = 5000
+#: Seconds of sums of each grain that are forgotten together: days with their week, which they are taken away from.
+_TOGETHER = {MINUTE: DAY, TEN: DAY, HOUR: DAY, DAY: WEEK, WEEK: WEEK}
 #: Tables of rows, each with the column that finds the oldest, and the one that says how old a row is.
 _ROWS: tuple[tuple[Table, Column[int], Column[int]], ...] = (
     (calls, calls.c.started, calls.c.started),
@@ -29,7 +31,8 @@ _ROWS: tuple[tuple[Table, Column[int], Column[int]], ...] = (
 class Keep:
     """Days that each is kept. `minutes` (and tens of them) and `hours` are the sums that windows begin and end with.
 
-    The ends of a window that is older are taken as the nearest whole hour, or day. Weeks are kept as days are.
+    The ends of a window that is older are taken as the nearest whole hour, or day. Weeks are kept as days are. Sums of
+    short spans of time are kept no longer than those of long ones, which windows take them away from.
     """
 
     calls: int | None = 400
@@ -44,6 +47,17 @@ class Keep:
     def of(cls, said: Mapping[str, int | None]) -> Keep:
         """The usual with what was said in its place; calls that are forgotten earlier do not shorten the sums."""
         return cls(**{**asdict(cls()), **said})
+
+    @property
+    def sums(self) -> dict[int, int | None]:
+        """Days that the sums of each grain are kept."""
+        hours = _shorter(self.hours, self.days)
+        minutes = _shorter(self.minutes, hours)
+        return {MINUTE: minutes, TEN: minutes, HOUR: hours, DAY: self.days, WEEK: self.days}
+
+
+def _shorter(days: int | None, longer: int | None) -> int | None:
+    return min((one for one in (days, longer) if one is not None), default=None)
 
 
 def prune(engine: Engine, keep: Keep, now: float) -> int:
@@ -97,15 +111,25 @@ def _days_of_rows(keep: Keep) -> tuple[int | None, ...]:
 
 
 def _old_sums(connection: Connection, keep: Keep, now: float) -> Iterator[Delete]:
-    """The first day of each cut that has days too old, in the order in which writers lock. None that is not closed."""
-    kept = zip(GRAINS, (keep.minutes, keep.minutes, keep.hours, keep.days, keep.days), strict=True)
-    over = closing.closed(connection) // DAY * DAY
-    before = {grain: min(over, int(now - days * DAY) // DAY * DAY) for grain, days in kept if days is not None}
+    """The first days of each cut of the finest grain that has days too old, in the order in which writers lock.
+
+    Longer spans of time wait until all that can be taken away from them is gone. None that is not closed is forgotten.
+    """
+    over = mark.seen(connection)
+    kept = {grain: days for grain, days in keep.sums.items() if days is not None}
+    before = {grain: _whole(grain, min(over, int(now - days * DAY))) for grain, days in kept.items()}
     for table, cuts in ((rollups, cuts_of), (latencies, cuts_of), (cache_rollups, hits.cuts_of)) if before else ():
         places = [(grain, cut) for grain in before for cut in sorted(cuts(grain))]
         of, row = asked(connection, table, ("grain", "cut"), places), table.c
         oldest = select(func.min(row.at)).where(row.grain == of.c.grain, row.cut == of.c.cut).scalar_subquery()
-        for grain, cut, first in connection.execute(select(of.c.grain, of.c.cut, oldest)):
-            if first is not None and first < before[grain]:
-                day = row.at < first // DAY * DAY + DAY
-                yield delete(table).where(row.grain == grain, row.cut == cut, day)
+        found = connection.execute(select(of.c.grain, of.c.cut, oldest)).tuples()
+        old = [(grain, cut, first) for grain, cut, first in found if first is not None and first < before[grain]]
+        finest = min((grain for grain, _, _ in old), default=0)
+        for grain, cut, first in old:
+            if grain == finest:
+                some = row.at < _whole(grain, first) + _TOGETHER[grain]
+                yield delete(table).where(row.grain == grain, row.cut == cut, some)
+
+
+def _whole(grain: int, at: int) -> int:
+    return at // _TOGETHER[grain] * _TOGETHER[grain]

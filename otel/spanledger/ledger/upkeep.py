@@ -41,9 +41,10 @@ class Upkeep:
         Returns whether there may be more to do at once.
         """
         if time.monotonic() >= self._close:
-            if self._closes():
-                return True
             self._close = time.monotonic() + CLOSE
+            if self._closes():
+                self._close = time.monotonic()
+                return True
         if self._turn is None:
             if time.monotonic() < self._look:
                 return False

@@ -1,4 +1,4 @@
-"""The ledger taken along, forgotten, priced anew, and compared with the budgets."""
+"""The ledger taken along, priced anew, and compared with the budgets."""
 
 from __future__ import annotations
 
@@ -7,22 +7,18 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, select
-from tests.support.entries import BEGIN, DAYS, entries
-from tests.support.ledger_oracle import totals
+from tests.support.entries import BEGIN, entries
 
 from spanledger.budget.memory import MemoryStore
 from spanledger.budget.store import Claim, Counter, Gap
 from spanledger.ledger import Charge, Entry, exchange, queries, reconciling, schema
-from spanledger.ledger.closing import close_all
 from spanledger.ledger.filters import Window
 from spanledger.ledger.repricing import reprice
-from spanledger.ledger.retention import Keep, prune
 from spanledger.ledger.writes import write
 from spanledger.pricing import PriceBook, open_book
 from spanledger.usage import Usage
 
 NANO = 1_000_000_000
-DAY_NANO = 86_400 * NANO
 TOLD = list(entries(11, 1200))
 ALL_TIME = Window.of(0, BEGIN // NANO + 400 * 86_400)
 
@@ -43,41 +39,6 @@ def test_what_is_taken_along_is_all_of_it(full: Engine, format_: Any) -> None:
         tenant = entry.tenant or None if format_ == "csv" else entry.tenant  # a cell of CSV is empty or it is not
         assert found[entry.id] == entry._replace(tenant=tenant, charges=tuple(sorted(entry.charges)))
     assert write(full, list(found.values())) == 0
-
-
-def test_what_is_too_old_is_forgotten_and_the_sums_by_day_stay(full: Engine) -> None:
-    now = BEGIN // NANO + (DAYS + 10) * 86_400
-    prune(full, Keep(calls=10, minutes=5, hours=5), now)
-    with full.connect() as connection:
-        left = {entry.id for entry in TOLD if entry.started >= (now - 10 * 86_400) * NANO}
-        assert set(connection.scalars(select(schema.calls.c.id))) == left
-        assert set(connection.scalars(select(schema.charges.c.call))) <= left
-        assert set(connection.scalars(select(schema.rollups.c.grain))) == {86_400}
-        day = Window.of(BEGIN // NANO // 86_400 * 86_400, ALL_TIME.until // 86_400 * 86_400)
-        assert queries.totals(connection, day) == totals(TOLD)
-
-
-def test_all_that_is_too_old_is_forgotten_whatever_lies_between_and_it_is_told_how_much(engine: Engine) -> None:
-    days = (0, 1, 40, 41, 300)
-    told = [Entry(f"{day}", at, at, "chat", "openai", run=f"{day}") for day in days if (at := BEGIN + day * DAY_NANO)]
-    lasting = Entry("lasting", BEGIN, BEGIN, "chat", "openai", run="300")
-    write(engine, [*told, lasting])
-    close_all(engine, BEGIN // NANO + 301 * 86_400)
-    before = rows(engine)
-    gone = prune(engine, Keep(100, 100, 100, 100, 100, 100, 100), BEGIN // NANO + 300 * 86_400)
-    assert gone == before - rows(engine)
-    with engine.connect() as connection:
-        assert set(connection.scalars(select(schema.calls.c.id))) == set(connection.scalars(select(schema.runs.c.id)))
-        assert connection.scalar(select(func.count()).select_from(schema.calls)) == 1
-        for sums in (schema.rollups, schema.latencies):
-            assert connection.scalar(select(func.min(sums.c.at))) == BEGIN // NANO // 86_400 * 86_400 + 300 * 86_400
-    assert prune(engine, Keep(100, 100, 100, 100, 100, 100, 100), BEGIN // NANO + 300 * 86_400) == 0
-
-
-def rows(engine: Engine) -> int:
-    tables = (schema.calls, schema.runs, schema.rollups, schema.latencies)
-    with engine.connect() as connection:
-        return sum(connection.scalar(select(func.count()).select_from(table)) or 0 for table in tables)
 
 
 def priced(number: int) -> Entry:

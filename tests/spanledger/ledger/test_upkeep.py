@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, event, func, select
 from tests.support.ledgering import entry
 
-from spanledger.ledger import Entry, database, retention, schema, upkeep
+from spanledger.ledger import Entry, closing, database, retention, schema, upkeep
 from spanledger.ledger.retention import Keep
 from spanledger.ledger.upkeep import EVERY, LOOK, claimed, put_off
 from spanledger.ledger.writes import write
@@ -80,6 +80,21 @@ def test_what_is_too_old_is_forgotten_once_for_all_processes(engine: Engine) -> 
     assert (tidied(second), tidied(first), calls(engine)) == (0, 0, 2)
 
 
+def test_minutes_that_cannot_be_closed_do_not_keep_what_is_too_old(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> bool:
+        raise OverflowError
+
+    first = process(engine)
+    first(old(3))
+    monkeypatch.setattr(closing, "close", broken)
+    with pytest.raises(OverflowError):
+        first.tidy()
+    assert tidied(first) > 0
+    assert calls(engine) == 0
+
+
 def test_between_two_steps_no_connection_is_open_and_what_is_left_is_done_by_the_next(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +119,6 @@ def test_a_look_for_what_is_too_old_takes_few_statements_and_one_connection(engi
     event.listen(engine, "checkout", lambda *found: connections.append(found))
     assert sum(retention.pruning(engine, KEEP, NOW / NANO)) == 0
     assert (len([one for one in said if one.startswith("SELECT min") or "(SELECT min" in one]), len(connections)) == (
-        5,
+        4,
         1,
     )
