@@ -39,7 +39,12 @@ def hits(connection: Connection, window: Window, only: Filter = ALL) -> dict[str
 
 
 def hits_by(connection: Connection, group: str, window: Window, only: Filter = ALL) -> dict[str, dict[str, Hits]]:
-    """The same for each value of what events say of their call, or for each UTC `day` (its beginning in seconds)."""
+    """The same for each value of what events say of their call, or for each UTC `day` (its beginning in seconds).
+
+    Raises ValueError for what cannot be grouped by.
+    """
+    if not groups_by(group):
+        raise ValueError(f"{group!r} is nothing that events say; take one of {', '.join((*KNOWN, 'day'))}")
     return _hits(connection, window, only, group)
 
 

@@ -68,7 +68,7 @@ def page(
 
 def _operations(
     connection: Connection, window: Window, only: Filter, names: Sequence[str]
-) -> defaultdict[str, dict[str, int]]:
+) -> dict[str, dict[str, int]]:
     """The calls of these tenants that left, by operation."""
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
     rows = _of_rollups if only.rolled_up else _of_calls
@@ -76,7 +76,7 @@ def _operations(
         if left:
             own = found[tenant]
             own[operation] = own.get(operation, 0) + int(left)
-    return found
+    return {tenant: {operation: left for operation, left in own.items() if left} for tenant, own in found.items()}
 
 
 def _of_rollups(connection: Connection, window: Window, only: Filter, names: Sequence[str]) -> Iterable[rolled.Row]:

@@ -57,6 +57,11 @@ def ledger(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield connection
 
 
+def test_what_events_do_not_say_cannot_be_grouped_by(ledger: Connection) -> None:
+    with pytest.raises(ValueError, match="take one of operation, stage, tenant, day"):
+        caches.hits_by(ledger, "1; DROP TABLE calls", Window.of(SINCE, UNTIL))
+
+
 @settings(max_examples=60)
 @given(
     since=st.integers(SINCE - 4000, UNTIL + 4000),

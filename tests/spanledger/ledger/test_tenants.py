@@ -9,12 +9,26 @@ from sqlalchemy import Connection, event
 from tests.support.entries import BEGIN, NANO
 
 from spanledger.ledger import Entry, database
+from spanledger.ledger.closing import close_all
 from spanledger.ledger.filters import Filter, Window
 from spanledger.ledger.migrate import migrate
 from spanledger.ledger.tenants import page
 from spanledger.ledger.writes import write
 
 WHOLE = Window(BEGIN // NANO - 86_400, BEGIN // NANO + 86_400)
+
+
+def test_operations_that_a_tenant_did_not_ask_for_in_a_window_are_left_out(tmp_path: Path) -> None:
+    """The window is a day without its last hours, which had another operation."""
+    engine = database.engine(f"sqlite://{tmp_path}/calls.sqlite")
+    migrate(engine)
+    day = BEGIN // NANO // 86_400 * 86_400
+    ats = {"chat": day + 3600, "embeddings": day + 86_400 - 60}
+    write(engine, [Entry(name, at * NANO, at * NANO, name, "openai", tenant="acme") for name, at in ats.items()])
+    close_all(engine, day + 2 * 86_400)
+    with database.reading(engine) as connection:
+        [tenant] = page(connection, Window(day - 86_400, day + 86_400 - 7200)).tenants
+    assert tenant.operations == {"chat": 1}
 
 
 @pytest.mark.parametrize("only", [Filter(), Filter(stage="plan"), Filter(user="ann")])
