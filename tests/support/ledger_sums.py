@@ -23,7 +23,7 @@ Sums = tuple[dict[Place, tuple[int, ...]], dict[Place, dict[int, int]], dict[Pla
 
 def kept(engine: Engine) -> Sums:
     """Those that are there; what came to nothing is left out."""
-    own, sums, bins, asked = schema.dimensions.c, schema.rollups.c, schema.latencies.c, schema.cache_rollups.c
+    own, sums, bins, asked = schema.dimensions, schema.rollups, schema.latencies, schema.cache_rollups
     with database.reading(engine) as connection:
         names = {(cut, id_): tuple(told) for cut, id_, *told in connection.execute(select(own))}
         found = {

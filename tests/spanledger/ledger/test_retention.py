@@ -121,8 +121,8 @@ def test_at_no_moment_of_forgetting_is_more_taken_away_than_there_is(
 
 
 def test_what_is_repriced_is_not_begun_anew_where_its_sums_are_forgotten(engine: Engine) -> None:
-    said = {"request_model": "gpt-4o-mini", "cost_source": "local", "usage": Usage(input=100, output=20)}
-    write(engine, [one._replace(**said) for one in spread()])
+    used = Usage(input=100, output=20)
+    write(engine, [one._replace(request_model="gpt-4o-mini", cost_source="local", usage=used) for one in spread()])
     kept = Keep(minutes=5, hours=10)
     prune(engine, kept, AFTER)
     before = grains(engine)
