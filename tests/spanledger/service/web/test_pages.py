@@ -18,6 +18,7 @@ from spanledger.budget.store import Claim, Counter
 from spanledger.ledger import Entry
 from spanledger.ledger.writes import write
 from spanledger.money import usd
+from spanledger.readable import duration
 from spanledger.usage import Usage
 
 #: One browser and one ledger for all of them.
@@ -69,7 +70,7 @@ def test_the_overview_lists_the_operations_that_cost_most_with_how_they_did(clie
     assert [one["operation"] for one in found] == ["chat", "embeddings"]
     for one in found:
         times = (one[name] for name in ("p50_ms", "p95_ms", "p99_ms"))
-        took = [f"{ms:,.0f} ms" if ms < 10_000 else f"{ms / 1000:,.1f} s" for ms in times]
+        took = [duration(ms / 1000) for ms in times]
         counts = (one["operation"], str(one["count"]), *took, f"{one['error_rate_percent']:.1f}%", str(one["refused"]))
         assert f"{' '.join(counts)} {usd(costs[one['operation']])}" in shown
 
