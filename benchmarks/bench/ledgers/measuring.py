@@ -81,7 +81,7 @@ def _measured(url: str, kind: str, calls: int, times: int, folder: Path) -> Ledg
     endpoints, answers = tuple(ask_service(engine, times)), tuple(ask(engine, times))
     room = _room(engine)
     engine.dispose()
-    at = END + 300 * random.SystemRandom().randrange(10**5)  # another time than an earlier run's
+    at = END + 300 * random.SystemRandom().randrange(int(time.time() - END) // 300 - 1)  # not an earlier run's time
     taken, waited = _take(url, folder, at)
     return Ledger(kind, calls, room / calls, endpoints, answers, taken, waited, tuple(send(url, folder, at + 60)))
 
