@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from functools import lru_cache, reduce
-from operator import xor
+from functools import lru_cache
 
 from sqlalchemy import Connection
 
@@ -14,26 +13,25 @@ from spanledger.ledger.dialect import found, put
 from spanledger.ledger.schema import DIMENSIONS, dimensions
 
 _COLUMNS = range(len(DIMENSIONS))
-#: Which columns each of the coarse cuts tells apart; no more than four, a place that is 0 fills up.
-_TOLD = [tuple(place for place in _COLUMNS if cut >> place & 1) for cut in COARSE]
-_FILLED = [(told + (len(DIMENSIONS),) * 4)[:4] for told in _TOLD]
+#: Which columns each of the cuts tells apart, the finest at the end.
+_TOLD = [(cut, tuple(place for place in _COLUMNS if cut >> place & 1)) for cut in (*COARSE, FINEST)]
 
 
-@lru_cache(maxsize=4096)
-def _mark(column: int, value: str) -> int:
-    digest = hashlib.blake2b(f"{column}\x1f{value}".encode(), digest_size=8).digest()
+@lru_cache(maxsize=65_536)
+def _id(cut: int, told: tuple[str, ...]) -> int:
+    """A hash of all of it: nobody finds texts that share the id of somebody else's."""
+    digest = hashlib.blake2b(repr((cut, told)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
 
 def finest(values: tuple[str, ...]) -> int:
-    """The id of a combination in the finest cut: the hashes of its values put together by exclusive or."""
-    return reduce(xor, map(_mark, _COLUMNS, values))
+    """The id of a combination in the finest cut."""
+    return _id(FINEST, values)
 
 
 def ids(values: tuple[str, ...]) -> tuple[int, ...]:
     """Of a combination in each of the coarse cuts, of the values that it tells apart, and in the finest at the end."""
-    marks = [*map(_mark, _COLUMNS, values), 0]
-    return (*(marks[a] ^ marks[b] ^ marks[c] ^ marks[d] for a, b, c, d in _FILLED), reduce(xor, marks))
+    return tuple(_id(cut, tuple([values[place] for place in told])) for cut, told in _TOLD)
 
 
 def known(connection: Connection, wanted: Mapping[int, tuple[str, ...]]) -> None:
@@ -50,7 +48,5 @@ def known(connection: Connection, wanted: Mapping[int, tuple[str, ...]]) -> None
 
 
 def _rows(values: tuple[str, ...]) -> Iterable[tuple[int | str, ...]]:
-    *coarse, finest = ids(values)
-    yield (FINEST, finest, *values)
-    for cut, told, id_ in zip(COARSE, _TOLD, coarse, strict=True):
+    for (cut, told), id_ in zip(_TOLD, ids(values), strict=True):
         yield (cut, id_, *(values[place] if place in told else "" for place in _COLUMNS))
