@@ -57,14 +57,8 @@ def bins(connection: Connection, window: Window, only: Filter, group: str | None
     return _rows(connection, _BINS, window, only, group)
 
 
-def read(
-    connection: Connection,
-    window: Window,
-    part: Callable[[int, int, str], str],
-    bound: dict[str, str],
-    most: int = WEEK,
-) -> Iterable[Row]:
-    """What the parts of a window come to: `part` makes a statement of a grain, a sign and the times that are asked for.
+def read(connection: Connection, window: Window, part: Part, bound: dict[str, str], most: int = WEEK) -> Iterable[Row]:
+    """What the parts of a window come to.
 
     What is not closed is read by the minute. It is one statement for all of them, so that it sees one moment.
     """
