@@ -11,8 +11,8 @@ from tests.support import ledger_oracle as oracle
 from tests.support.ledger_oracle import NANO
 
 from spanledger.ledger import CacheEvent, Entry, database, exchange, hits, mark, schema
+from spanledger.ledger.bins import Bins, unpack
 from spanledger.ledger.cuts import GRAINS, MINUTE, cuts_of
-from spanledger.ledger.packing import Bins, unpack_bins
 from spanledger.ledger.sketch import bin_of
 
 #: Grain, cut, beginning, and what is told apart there.
@@ -34,7 +34,7 @@ def kept(engine: Engine) -> Sums:
         took = {}
         for grain, cut, at, id_, packed in connection.execute(select(bins)):
             counts: Bins = defaultdict(int)
-            unpack_bins(packed, counts)
+            unpack(packed, counts)
             took[grain, cut, at, names[cut, id_]] = dict(counts)
         caches = {
             (grain, cut, at, tuple(told)): (hit, missed)

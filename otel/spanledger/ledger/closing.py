@@ -14,9 +14,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, and_, func, select
 
 from spanledger.ledger import hits, levels, mark
+from spanledger.ledger.bins import Bins, unpack
 from spanledger.ledger.cuts import FINEST, MINUTE, TEN
 from spanledger.ledger.levels import At
-from spanledger.ledger.packing import Bins, packed, unpack_bins
+from spanledger.ledger.packing import packed
 from spanledger.ledger.schema import (
     DIMENSIONS,
     SUMS,
@@ -79,7 +80,7 @@ def _add_up(connection: Connection, since: int, to: int) -> None:
     for at, values, found in _read(connection, rollups, SUMS, since, to):
         sums[at, values] = packed(found)
     for at, values, some in _read(connection, latencies, ("bins",), since, to):
-        unpack_bins(some[0], bins[at, values])
+        unpack(some[0], bins[at, values])
     levels.put_sums(connection, levels.coarser(sums, levels.plus))
     levels.put_bins(connection, levels.coarser(bins, levels.with_bins))
 

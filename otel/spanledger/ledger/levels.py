@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from spanledger.ledger import combinations
-from spanledger.ledger.cuts import COARSE, DAY, FEW, FINEST, HOUR, TEN, WEEK
+from spanledger.ledger.bins import Bins, merged
+from spanledger.ledger.cuts import COARSE, FINEST, GRAINS, KEPT
 from spanledger.ledger.dialect import found, put
-from spanledger.ledger.packing import Bins, merged, unpacked
+from spanledger.ledger.packing import unpacked
 from spanledger.ledger.schema import SUMS, latencies, rollups
 
 #: Grain, cut, beginning and combination: the key of a sum.
@@ -47,20 +48,20 @@ def with_bins(there: Bins | None, more: Bins) -> Bins:
 
 
 def coarser(finer: Mapping[At, T], add: Plus[T]) -> dict[Place, T]:
-    """What sums of minutes add to all longer spans of time."""
+    """What sums of minutes add to all longer spans of time.
+
+    The sums of a cut are told apart once, by the shortest grain that keeps it; longer ones gather them.
+    """
     ids = {values: combinations.ids(values) for values in {values for _, values in finer}}
-    tens, hours = _longer(finer, TEN, add), _longer(finer, HOUR, add)
-    by_ten, by_hour = _told(tens, ids, add, 0, FEW), _told(hours, ids, add, FEW, len(COARSE))
-    _gather(by_hour, by_ten, HOUR, add)
-    by_day = _gather(defaultdict(dict), by_hour, DAY, add)
-    by_week = _gather(defaultdict(dict), by_day, WEEK, add)
     cut_of = {id_: cut for all_ in ids.values() for id_, cut in zip(all_, _CUTS, strict=True)}
-    return {
-        (grain, cut_of[id_], at, id_): sums
-        for grain, cells in ((TEN, by_ten), (HOUR, by_hour), (DAY, by_day), (WEEK, by_week))
-        for at, of in cells.items()
-        for id_, sums in of.items()
-    }
+    found: dict[Place, T] = {}
+    cells: _Cells[T] = defaultdict(dict)
+    first = 0
+    for grain in GRAINS[1:]:
+        told = _told(finer, grain, ids, add, range(first, KEPT[grain]))
+        cells, first = _gather(told, cells, grain, add), KEPT[grain]
+        found |= {(grain, cut_of[id_], at, id_): sums for at, of in cells.items() for id_, sums in of.items()}
+    return found
 
 
 def _longer(finer: Mapping[At, T], grain: int, add: Plus[T]) -> dict[At, T]:
@@ -71,12 +72,12 @@ def _longer(finer: Mapping[At, T], grain: int, add: Plus[T]) -> dict[At, T]:
     return found
 
 
-def _told(sums: Mapping[At, T], ids: _Ids, add: Plus[T], first: int, last: int) -> _Cells[T]:
-    """By some of the coarse cuts, and where these are the first, by the finest too: the others take it from there."""
+def _told(finer: Mapping[At, T], grain: int, ids: _Ids, add: Plus[T], cuts: range) -> _Cells[T]:
+    """By some of the coarse cuts, and where these are the first, by the finest too."""
     cells: _Cells[T] = defaultdict(dict)
-    for (at, values), one in sums.items():
+    for (at, values), one in _longer(finer, grain, add).items() if cuts else ():
         there, all_ = cells[at], ids[values]
-        for id_ in all_[first:last] if first else (*all_[:last], all_[-1]):
+        for id_ in all_[cuts.start : cuts.stop] if cuts.start else (*all_[: cuts.stop], all_[-1]):
             there[id_] = add(there.get(id_), one)
     return cells
 

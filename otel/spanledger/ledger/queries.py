@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, case, func, literal, literal_column, select
 
 from spanledger.ledger import cuts, rolled
+from spanledger.ledger.bins import Tally
 from spanledger.ledger.filters import ALL, Filter, Window, column_of, during
-from spanledger.ledger.packing import take_away_bins, unpack_bins
 from spanledger.ledger.results import NAMES, Latencies, Operation, Percentiles, Projection, Spend, Totals
 from spanledger.ledger.schema import DIMENSIONS, calls
 from spanledger.ledger.sketch import BINS, bin_of, quantiles
@@ -64,7 +64,7 @@ def percentiles_by(connection: Connection, group: str, window: Window, only: Fil
 def latencies(connection: Connection, group: str, window: Window, only: Filter = ALL) -> Latencies:
     """Both, read once."""
     found = _counts(connection, window, only, group)
-    together = _none()
+    together = [0] * BINS
     for counts in found.values():
         together = list(map(add, together, counts))
     return Latencies({key: _quantiles(counts) for key, counts in found.items()}, _quantiles(together))
@@ -193,20 +193,16 @@ def _quantiles(counts: list[int]) -> Percentiles:
     return Percentiles(*quantiles(counts, 0.5, 0.95, 0.99))
 
 
-def _none() -> list[int]:
-    return [0] * BINS
-
-
 def _counts(connection: Connection, window: Window, only: Filter, group: str | None) -> dict[str, list[int]]:
     """How many calls fell into each bin."""
-    counts: defaultdict[str, list[int]] = defaultdict(_none)
+    tallies: defaultdict[str, Tally] = defaultdict(Tally)
     if only.rolled_up and group != "user":
         for key, sign, packed in rolled.bins(connection, window, only, group):
-            (unpack_bins if sign > 0 else take_away_bins)(packed, counts[str(key)])
-        return counts
-    name = literal("") if group is None else func.coalesce(column_of(group), "")
-    left = and_(calls.c.kind == "call", calls.c.status != "refused")
-    took = select(name, calls.c.ended - calls.c.started).where(during(window), left, *only.of_calls())
-    for key, nanoseconds in connection.execute(took):
-        counts[str(key)][bin_of(nanoseconds)] += 1
-    return counts
+            tallies[str(key)].add(packed, sign)
+    else:
+        name = literal("") if group is None else func.coalesce(column_of(group), "")
+        left = and_(calls.c.kind == "call", calls.c.status != "refused")
+        took = select(name, calls.c.ended - calls.c.started).where(during(window), left, *only.of_calls())
+        for key, nanoseconds in connection.execute(took):
+            tallies[str(key)].count(bin_of(nanoseconds))
+    return {key: tally.counts for key, tally in tallies.items()}

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Column, Connection, Delete, Engine, Table, delete, func, select
 
 from spanledger.ledger import closing, hits, mark
-from spanledger.ledger.cuts import DAY, HOUR, MINUTE, TEN, WEEK, cuts_of
+from spanledger.ledger.cuts import DAY, FOUR, HOUR, MINUTE, TEN, WEEK, cuts_of
 from spanledger.ledger.dialect import asked
 from spanledger.ledger.schema import cache_events, cache_rollups, calls, latencies, rollups, runs, scores
 from spanledger.money import NANO
@@ -17,7 +17,7 @@ from spanledger.money import NANO
 #: Rows that are forgotten at a time: a transaction with so many is over.
 BATCH = 5000
 #: Seconds of sums of each grain that are forgotten together: days with their week, which they are taken away from.
-_TOGETHER = {MINUTE: DAY, TEN: DAY, HOUR: DAY, DAY: WEEK, WEEK: WEEK}
+_TOGETHER = {MINUTE: DAY, TEN: DAY, HOUR: DAY, FOUR: DAY, DAY: WEEK, WEEK: WEEK}
 #: Tables of rows, each with the column that finds the oldest, and the one that says how old a row is.
 _ROWS: tuple[tuple[Table, Column[int], Column[int]], ...] = (
     (calls, calls.c.started, calls.c.started),
@@ -53,7 +53,7 @@ class Keep:
         """Days that the sums of each grain are kept."""
         hours = _shorter(self.hours, self.days)
         minutes = _shorter(self.minutes, hours)
-        return {MINUTE: minutes, TEN: minutes, HOUR: hours, DAY: self.days, WEEK: self.days}
+        return {MINUTE: minutes, TEN: minutes, HOUR: hours, FOUR: hours, DAY: self.days, WEEK: self.days}
 
 
 def _shorter(days: int | None, longer: int | None) -> int | None:

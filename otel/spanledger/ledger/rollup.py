@@ -14,9 +14,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from spanledger.ledger import combinations, levels, mark
+from spanledger.ledger.bins import Bins
 from spanledger.ledger.cuts import FINEST, MINUTE
 from spanledger.ledger.levels import At
-from spanledger.ledger.packing import Bins, packed
+from spanledger.ledger.packing import packed
 from spanledger.ledger.schema import DIMENSIONS
 from spanledger.ledger.sketch import bin_of
 from spanledger.money import NANO

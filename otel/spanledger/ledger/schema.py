@@ -183,6 +183,9 @@ DIMENSIONS = (
     "status",
 )
 
+#: Those of them that have many values: few combinations have two that were asked for.
+MANY = ("stage", "model", "tenant")
+
 #: Combinations that occurred, in each cut: columns that it does not tell apart are empty. The id is a hash of the
 #: values, so that writers need not ask for it.
 dimensions = Table(
@@ -191,6 +194,7 @@ dimensions = Table(
     Column("cut", SmallInteger, primary_key=True, autoincrement=False),
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     *(Column(name, String, nullable=False) for name in DIMENSIONS),
+    *(Index(f"dimensions_by_{name}", "cut", name) for name in MANY),
 )
 
 #: What a rollup adds up; each is a plain sum, so that what comes late or is repriced is added or taken away.

@@ -1,8 +1,8 @@
 """A window as few sums: whole weeks, days, hours, tens of minutes and minutes, of which some are taken away again.
 
 What ends at 23:50 is a day less ten minutes. Each end of a window is reached from the nearest whole week, from there by
-the nearest whole day, and so on, forwards or backwards: so an end costs three days, twelve hours, three tens and five
-minutes at most.
+the nearest whole day, and so on, forwards or backwards: so an end costs three days, three times four hours, two hours,
+three tens and five minutes at most.
 """
 
 from __future__ import annotations

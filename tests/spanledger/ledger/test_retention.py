@@ -11,7 +11,7 @@ from tests.support.ledger_oracle import totals
 
 from spanledger.ledger import Entry, database, queries, retention, schema
 from spanledger.ledger.closing import close_all
-from spanledger.ledger.cuts import DAY, HOUR, MINUTE, TEN, WEEK
+from spanledger.ledger.cuts import DAY, FOUR, GRAINS, HOUR, MINUTE, TEN, WEEK
 from spanledger.ledger.filters import Window
 from spanledger.ledger.repricing import reprice
 from spanledger.ledger.results import Totals
@@ -103,9 +103,16 @@ def test_days_that_are_kept_are_told_whichever_of_their_week_are_forgotten(engin
 
 
 def test_sums_of_short_spans_of_time_are_kept_no_longer_than_those_of_long_ones() -> None:
-    assert Keep.of({"days": 90}).sums == dict.fromkeys((MINUTE, TEN, HOUR, DAY, WEEK), 90)
-    assert Keep(minutes=None, hours=20, days=None).sums == {MINUTE: 20, TEN: 20, HOUR: 20, DAY: None, WEEK: None}
-    assert Keep(minutes=5, hours=20, days=30).sums == {MINUTE: 5, TEN: 5, HOUR: 20, DAY: 30, WEEK: 30}
+    assert Keep.of({"days": 90}).sums == dict.fromkeys(GRAINS, 90)
+    assert Keep(minutes=None, hours=20, days=None).sums == {
+        MINUTE: 20,
+        TEN: 20,
+        HOUR: 20,
+        FOUR: 20,
+        DAY: None,
+        WEEK: None,
+    }
+    assert Keep(minutes=5, hours=20, days=30).sums == {MINUTE: 5, TEN: 5, HOUR: 20, FOUR: 20, DAY: 30, WEEK: 30}
 
 
 def test_at_no_moment_of_forgetting_is_more_taken_away_than_there_is(

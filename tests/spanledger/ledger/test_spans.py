@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanledger.ledger.cuts import DAY, GRAINS, HOUR, MINUTE, TEN
+from spanledger.ledger.cuts import DAY, FOUR, GRAINS, HOUR, MINUTE, TEN
 from spanledger.ledger.filters import Window
 from spanledger.ledger.spans import spans
 
@@ -28,14 +28,17 @@ def test_every_minute_of_a_window_counts_once_and_no_other(since: int, length: i
 
 
 @given(since=TIMES, length=TIMES)
-def test_an_end_costs_three_days_twelve_hours_three_tens_and_five_minutes_at_most(since: int, length: int) -> None:
+def test_an_end_costs_three_days_three_times_four_hours_two_hours_three_tens_and_five_minutes_at_most(
+    since: int, length: int
+) -> None:
     window = Window.of(since, since + length)
     count = Counter[int]()
     for grain, _, ats in spans(window.since, window.until):
         count[grain] += len(ats)
     assert count[MINUTE] <= 10
     assert count[TEN] <= 6 + 3  # the shortest windows have no whole hour
-    assert count[HOUR] <= 24
+    assert count[HOUR] <= 6
+    assert count[FOUR] <= 7
     assert count[DAY] <= 7
 
 

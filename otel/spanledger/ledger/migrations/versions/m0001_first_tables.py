@@ -183,6 +183,9 @@ def _dimensions() -> None:
         sa.Column("status", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("cut", "id"),
     )
+    op.create_index("dimensions_by_stage", "dimensions", ["cut", "stage"])
+    op.create_index("dimensions_by_model", "dimensions", ["cut", "model"])
+    op.create_index("dimensions_by_tenant", "dimensions", ["cut", "tenant"])
 
 
 def _rollups() -> None:
