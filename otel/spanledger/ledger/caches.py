@@ -6,7 +6,19 @@ from collections import defaultdict
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, String, and_, case, func, literal_column, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    String,
+    and_,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+)
 
 from spanledger.ledger import rolled
 from spanledger.ledger.cuts import DAY, MINUTE, WEEK
@@ -68,8 +80,13 @@ def _hits(connection: Connection, window: Window, only: Filter, group: str | Non
             f"WHERE grain = {grain} AND cut = {cut} AND at {at}{''.join(wanted + empty)} GROUP BY 1, 2"
         )
 
+    closed, opened = rolled.inside(connection, window, DAY if group == "day" else WEEK)
+    parts = [part(span.grain, span.sign, f"IN ({', '.join(map(str, span.ats))})") for span in closed]
+    if opened.since < opened.until:
+        parts.append(part(MINUTE, 1, f"BETWEEN {opened.since} AND {opened.until - 1}"))
+    rows = connection.execute(text(" UNION ALL ".join(parts)), bound).tuples() if parts else ()
     found: defaultdict[str, defaultdict[str, Hits]] = defaultdict(lambda: defaultdict(Hits))
-    for of, layer, sign, hit, missed in rolled.read(connection, window, part, bound, DAY if group == "day" else WEEK):
+    for of, layer, sign, hit, missed in rows:
         found[str(of)][layer] += Hits(sign * int(hit), sign * int(missed))
     asked = {of: {layer: one for layer, one in by.items() if one != Hits()} for of, by in found.items()}
     return {of: layers for of, layers in asked.items() if layers}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func
+from sqlalchemy import ColumnElement, and_, func, or_
 
 from spanledger.ledger.cuts import DAY as _DAY
 from spanledger.ledger.cuts import MINUTE as _MINUTE
 from spanledger.ledger.schema import calls, dimensions
 from spanledger.money import NANO
+
+#: Of each of these columns, values of which it has to have one.
+Wanted = Mapping[str, Collection[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,11 @@ class Filter:
         return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
 
     @property
+    def values(self) -> dict[str, tuple[str]]:
+        """The same as values of which each of these columns has to have one."""
+        return {name: (value,) for name, value in self.wanted.items()}
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What it asks about."""
         return tuple(self.wanted)
@@ -65,11 +74,8 @@ class Filter:
         return [dimensions.c[name] == value for name, value in self.wanted.items()]
 
     def of_calls(self) -> list[ColumnElement[bool]]:
-        """As conditions on rows. One that an index serves is left as plain as it serves."""
-        return [
-            column_of(name) == value if value else func.coalesce(column_of(name), "") == ""
-            for name, value in self.wanted.items()
-        ]
+        """As conditions on rows."""
+        return having(self.values)
 
 
 ALL = Filter()
@@ -80,6 +86,15 @@ def column_of(name: str) -> ColumnElement[Any]:
     if name == "model":
         return func.coalesce(func.nullif(calls.c.request_model, ""), calls.c.response_model)
     return calls.c[name]
+
+
+def having(wanted: Wanted) -> list[ColumnElement[bool]]:
+    """Rows of calls of which each column has one of the values. What an index serves is left as plain as it serves."""
+    return [or_(*(_is(name, value) for value in values)) for name, values in wanted.items()]
+
+
+def _is(name: str, value: str) -> ColumnElement[bool]:
+    return column_of(name) == value if value else func.coalesce(column_of(name), "") == ""
 
 
 def during(window: Window) -> ColumnElement[bool]:

@@ -65,19 +65,6 @@ class Totals:
         return Totals(*(getattr(self, name) + getattr(other, name) for name in NAMES))
 
 
-@dataclass(frozen=True, slots=True)
-class Spend:
-    """What of `Totals` says what was spent, and on what."""
-
-    calls: int = 0
-    refused: int = 0
-    lost: int = 0
-    cost: int = 0
-    unpriced: int = 0
-    input: int = 0
-    output: int = 0
-
-
 NAMES = tuple(f.name for f in fields(Totals))
 
 
@@ -88,14 +75,6 @@ class Percentiles:
     p50: float | None = None
     p95: float | None = None
     p99: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Latencies:
-    """Latencies by the values of a group, and all together."""
-
-    by: dict[str, Percentiles]
-    together: Percentiles
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,16 @@ the operations of those on the page.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection
 
-from spanledger.ledger import queries, rolled
-from spanledger.ledger.filters import ALL, Filter, Window, column_of, during
+from spanledger.ledger import queries, rolled, singles
+from spanledger.ledger.filters import ALL, Filter, Window
 from spanledger.ledger.listing import PAGE
+from spanledger.ledger.packing import unpacked
 from spanledger.ledger.results import Totals
-from spanledger.ledger.schema import calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,33 +69,11 @@ def _operations(
     connection: Connection, window: Window, only: Filter, names: Sequence[str]
 ) -> dict[str, dict[str, int]]:
     """The calls of these tenants that left, by operation."""
+    source = rolled if only.rolled_up else singles
+    told = ("tenant", "operation")
+    done = source.sums(connection, window, {**only.values, "tenant": names}, [told])[told]
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    rows = _of_rollups if only.rolled_up else _of_calls
-    for tenant, operation, left in rows(connection, window, only, names):
-        if left:
-            own = found[tenant]
-            own[operation] = own.get(operation, 0) + int(left)
-    return {tenant: {operation: left for operation, left in own.items() if left} for tenant, own in found.items()}
-
-
-def _of_rollups(connection: Connection, window: Window, only: Filter, names: Sequence[str]) -> Iterable[rolled.Row]:
-    """Tenant, operation, calls."""
-    bound = only.wanted
-    told = {*bound, "tenant", "operation"}
-    these = {f"tenant_{number}": name for number, name in enumerate(names)}
-
-    def part(grain: int, sign: int, at: str) -> str:
-        rows = rolled.rows_of("rollups", told, bound, grain, at)
-        wanted = ", ".join(f":{name}" for name in these)
-        calls = f"{sign} * SUM(r.calls)"
-        return f"SELECT d.tenant, d.operation, {calls} {rows} AND d.tenant IN ({wanted}) GROUP BY 1, 2"
-
-    return rolled.read(connection, window, part, {**bound, **these})
-
-
-def _of_calls(connection: Connection, window: Window, only: Filter, names: Sequence[str]) -> Iterable[Row[Any]]:
-    row = calls.c
-    who, what = (func.coalesce(column_of(name), "") for name in ("tenant", "operation"))
-    left = func.count().filter(row.kind == "call", row.status != "refused")
-    asked = select(who, what, left).where(during(window), who.in_(names), *only.of_calls())
-    return connection.execute(asked.group_by(who, what))
+    for (tenant, operation), sums in done.items():
+        if left := Totals(*unpacked(sums)).calls:
+            found[tenant][operation] = left
+    return found

@@ -93,7 +93,7 @@ def answers(engine: Engine) -> list[Any]:
             ]  # fmt: skip
             found += [ask(connection, WINDOW, only) for ask in asked if ask is not caches.hits or caches.answers(only)]
             found += [queries.by(connection, group, WINDOW, only) for group in queries.GROUPS]
-            found += [queries.latencies(connection, group, WINDOW, only) for group in ("model", "user")]
+            found.append(queries.latencies(connection, (None, "model", "user", "day"), WINDOW, only))
             found += [queries.projection(connection, WINDOW.until, only), runs.page(connection, WINDOW, only)]
         found.append(queries.tenants(connection, WINDOW))
         found.append(connection.execute(select(schema.charges).order_by(*schema.charges.primary_key)).all())

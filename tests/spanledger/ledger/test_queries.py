@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from tests.support import ledger_databases
 from tests.support import ledger_oracle as oracle
 from tests.support.entries import BEGIN, DAYS, entries
 
-from spanledger.ledger import CacheEvent, Entry, caches, database, queries, runs, schema
+from spanledger.ledger import CacheEvent, Entry, caches, database, queries, runs, schema, singles
 from spanledger.ledger.closing import close_all
 from spanledger.ledger.filters import Filter, Window
 from spanledger.ledger.listing import PAGE, call, page, trace
@@ -77,6 +78,20 @@ def test_groups_are_those_of_a_loop_over_all_calls(
 ) -> None:
     found = oracle.matching(ENTRIES, *asked)
     assert queries.by(ledger, group, *asked) == oracle.grouped(found, lambda entry: oracle.value(entry, group))
+    own: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in found:
+        own[oracle.value(entry, group)].append(entry)
+    for key, took in queries.percentiles_by(ledger, group, *asked).items():
+        assert oracle.near(took.p95, oracle.latencies(own[key]), 0.95)
+
+
+@QUESTIONS
+@given(asked=questions(), groups=st.sets(st.sampled_from((None, *queries.GROUPS)), max_size=4))
+def test_several_groups_at_once_are_each_of_them_alone(
+    ledger: Connection, asked: tuple[Window, Filter], groups: set[str | None]
+) -> None:
+    for ask in (queries.each, queries.latencies):
+        assert ask(ledger, groups, *asked) == {group: ask(ledger, (group,), *asked)[group] for group in groups}
 
 
 @QUESTIONS
@@ -133,9 +148,9 @@ def test_of_a_trace_that_never_ends_the_first_calls_are_read_and_all_are_added_u
     acme = Filter(tenant="acme")
     with database.reading(made) as connection:
         assert len(trace(connection, f"{1:032x}")) == PAGE
-        assert queries.of_trace(connection, f"{1:032x}") == oracle.totals(calls)
-        assert queries.of_trace(connection, f"{1:032x}", acme) == oracle.totals(oracle.matching(calls, WHOLE, acme))
-        assert queries.of_trace(connection, f"{2:032x}") == Totals()
+        assert singles.of_trace(connection, f"{1:032x}") == oracle.totals(calls)
+        assert singles.of_trace(connection, f"{1:032x}", acme) == oracle.totals(oracle.matching(calls, WHOLE, acme))
+        assert singles.of_trace(connection, f"{2:032x}") == Totals()
 
 
 def test_one_call_is_found_by_its_id_for_those_who_may_see_it(ledger: Connection) -> None:

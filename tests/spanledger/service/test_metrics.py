@@ -306,11 +306,6 @@ def test_what_cannot_be_asked_is_named(client: TestClient, asked: dict[str, str]
     assert hint in problem(client.get("/api/metrics/costs", params=asked), 422)
 
 
-def test_percentiles_by_day_are_told_of_a_month_at_most(client: TestClient) -> None:
-    asked = {"time_window_minutes": str(40 * 1440), "group_by": "day"}
-    assert "31 days" in problem(client.get("/api/metrics/performance", params=asked), 422)
-
-
 def test_health_names_what_is_down_while_the_ledger_is(tmp_path: Any) -> None:
     engine = database.engine(f"sqlite://{tmp_path}/calls.sqlite")
     migrate(engine)

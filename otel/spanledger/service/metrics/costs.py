@@ -7,7 +7,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 
 from spanledger.ledger import queries
-from spanledger.ledger.results import Hits, Spend, Totals
+from spanledger.ledger.results import Hits, Totals
 from spanledger.service.answers.metrics import (
     Costs,
     GroupCost,
@@ -23,6 +23,8 @@ from spanledger.service.figures import percent, usd
 from spanledger.service.metrics.performance import dearest
 from spanledger.service.metrics.reading import Reading
 
+#: What the section tells costs by: the groups that its reading has.
+GROUPS = ("operation", "model", "stage", "tenant")
 Method = Literal["last_days", "today", "none"]
 _TOLD: dict[Method, str] = {
     "last_days": "What the last {days} whole UTC days with calls cost, per day, times 30; today at the profile of "
@@ -36,7 +38,7 @@ def costs(reading: Reading) -> Costs:
     """The section."""
     sums = reading.sums
     group = reading.asked.group and reading.by(reading.asked.group)
-    by = {name: reading.spend(name) for name in ("operation", "model", "stage", "tenant")}
+    by = {name: reading.by(name) for name in GROUPS}
     return Costs(
         total_cost_usd=usd(sums.cost),
         total_cost_nano_usd=sums.cost,
@@ -52,7 +54,7 @@ def costs(reading: Reading) -> Costs:
     )
 
 
-def cost(sums: Totals | Spend) -> dict[str, Any]:
+def cost(sums: Totals) -> dict[str, Any]:
     """The fields of `Cost`."""
     return {
         "cost_usd": usd(sums.cost),

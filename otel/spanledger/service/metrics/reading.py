@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from functools import cached_property
 
 from sqlalchemy import Connection
 
 from spanledger.ledger import caches, queries
-from spanledger.ledger.results import Hits, Latencies, Spend, Totals
+from spanledger.ledger.results import Hits, Percentiles, Totals
 from spanledger.service.asked import Asked
 
 
 class Reading:
-    """Lives as long as its answer is made: nothing is kept for another one."""
+    """Lives as long as its answer is made: nothing is kept for another one.
 
-    def __init__(self, connection: Connection, asked: Asked) -> None:
+    It tells sums and latencies by operation, by the group that was asked for, and by those of `groups`.
+    """
+
+    def __init__(self, connection: Connection, asked: Asked, groups: Collection[str] = ()) -> None:
         self.connection = connection
         self.asked = asked
-        self._by: dict[str, dict[str, Totals]] = {}
+        self._own = ("operation", *(() if asked.group is None else (asked.group,)))
+        self._groups = groups
 
     def by(self, group: str) -> dict[str, Totals]:
         """Sums by the values of a group."""
-        if group not in self._by:
-            self._by[group] = queries.by(self.connection, group, self.asked.window, self.asked.only)
-        return self._by[group]
+        return self._sums[group]
 
-    def spend(self, group: str) -> Mapping[str, Totals | Spend]:
-        """What was spent by the values of a group."""
-        asked = self.asked
-        return self._by.get(group) or queries.spend(self.connection, group, asked.window, asked.only)
+    def took(self, group: str | None) -> dict[str, Percentiles]:
+        """How long calls took, by the values of a group; of all together the key is empty."""
+        return self._latencies[group]
 
     @cached_property
     def sums(self) -> Totals:
@@ -37,9 +38,12 @@ class Reading:
         return sum(self.by("operation").values(), Totals())
 
     @cached_property
-    def took(self) -> Latencies:
-        """How long calls took, by operation and all together."""
-        return queries.latencies(self.connection, "operation", self.asked.window, self.asked.only)
+    def _sums(self) -> dict[str | None, dict[str, Totals]]:
+        return queries.each(self.connection, {*self._own, *self._groups}, self.asked.window, self.asked.only)
+
+    @cached_property
+    def _latencies(self) -> dict[str | None, dict[str, Percentiles]]:
+        return queries.latencies(self.connection, {None, *self._own}, self.asked.window, self.asked.only)
 
     @cached_property
     def hits(self) -> dict[str, Hits] | None:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Path
 
-from spanledger.ledger import listing, queries, runs, tenants
+from spanledger.ledger import listing, runs, singles, tenants
 from spanledger.ledger.filters import ALL
 from spanledger.service import shown
 from spanledger.service.access import CallerOf, needs
@@ -68,7 +68,7 @@ def trace(id: Id, caller: CallerOf, service: Parts) -> Trace:  # noqa: A002  as 
     only = limited(ALL, caller)
     with service.reading() as connection:
         rows = listing.trace(connection, id.lower(), only)
-        sums = queries.of_trace(connection, id.lower(), only)
+        sums = singles.of_trace(connection, id.lower(), only)
     if not rows:
         raise Problem(404, "No call that you may see belongs to this trace; the id has 32 hexadecimal digits.")
     return Trace(

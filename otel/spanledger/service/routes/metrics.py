@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import APIRouter
 from sqlalchemy.exc import SQLAlchemyError
 
-from spanledger.ledger import queries
 from spanledger.ledger.results import Totals
 from spanledger.service.access import needs
 from spanledger.service.answers.metrics import (
@@ -22,7 +21,7 @@ from spanledger.service.answers.metrics import (
 )
 from spanledger.service.asked import Asked, GroupedOf
 from spanledger.service.figures import at
-from spanledger.service.metrics.costs import costs
+from spanledger.service.metrics.costs import GROUPS, costs
 from spanledger.service.metrics.health import health
 from spanledger.service.metrics.performance import performance
 from spanledger.service.metrics.reading import Reading
@@ -36,7 +35,7 @@ router = APIRouter(prefix="/api/metrics", tags=["metrics"], dependencies=[needs(
 def dashboard(asked: GroupedOf, service: Parts) -> DashboardAnswer:
     """Everything that a dashboard shows, in one answer."""
     with service.reading() as connection:
-        reading = Reading(connection, asked)
+        reading = Reading(connection, asked, GROUPS)
         return DashboardAnswer(
             performance=performance(reading),
             costs=costs(reading),
@@ -58,7 +57,7 @@ def performance_(asked: GroupedOf, service: Parts) -> PerformanceAnswer:
 def costs_(asked: GroupedOf, service: Parts) -> CostsAnswer:
     """What calls cost, whose word that is, and what is ahead."""
     with service.reading() as connection:
-        return CostsAnswer(costs=costs(Reading(connection, asked)), **head(asked))
+        return CostsAnswer(costs=costs(Reading(connection, asked, GROUPS)), **head(asked))
 
 
 @router.get("/quality")
@@ -81,8 +80,8 @@ def health_(asked: GroupedOf, service: Parts) -> HealthAnswer:
     sums = groups = None
     try:
         with service.reading() as connection:
-            sums = queries.totals(connection, asked.window, asked.only)
-            groups = asked.group and queries.by(connection, asked.group, asked.window, asked.only)
+            reading = Reading(connection, asked)
+            sums, groups = reading.sums, asked.group and reading.by(asked.group)
     except SQLAlchemyError:
         pass  # the ledger's component says it
     return HealthAnswer(health=_health(service, sums, groups), **head(asked))

@@ -13,7 +13,7 @@ from spanledger.ledger.filters import Filter, Window
 from spanledger.service.access import needs
 from spanledger.service.answers.metrics import Cost, Costs, OperationSpeed, Performance
 from spanledger.service.figures import at
-from spanledger.service.metrics.costs import costs
+from spanledger.service.metrics.costs import GROUPS, costs
 from spanledger.service.metrics.performance import performance
 from spanledger.service.metrics.reading import Reading
 from spanledger.service.metrics.rest import cache
@@ -55,7 +55,7 @@ def overview(page: PageOf, view: ViewOf) -> Response:
     """Everything at a glance."""
     asked = view.asked
     with page.service.reading() as connection:
-        reading = Reading(connection, asked)
+        reading = Reading(connection, asked, GROUPS)
         spent = costs(reading)
         fast = performance(reading)
         found = {
