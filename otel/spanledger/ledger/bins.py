@@ -1,9 +1,9 @@
 """Latency bins as bytes, and how bytes are added up.
 
-Low bytes first whatever the machine: a file may move to another. Few bins are pairs: first the bins, then their counts,
-in 16 bits each; of a higher count there are several. Where bins are close together they are lanes instead: the first
-bin in 16 bits, then a count of 32 bits for it and each that follows. Lanes are added up as one whole number. The length
-says which it is: pairs have four bytes each, lanes two more.
+Low bytes first whatever the machine: a file may move to another. All numbers have 16 bits. Few bins are pairs: first
+the bins, then their counts; of a higher count there are several. Where bins are close together they are lanes instead:
+the first bin, then a count for it and each that follows; that is no longer, and lanes are added up as one whole number.
+A byte at the end makes the length of lanes odd, which tells them from pairs.
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ Bins = defaultdict[int, int]
 _MOST = 0xFFFF
 #: Bins from which lanes are quicker to add up than pairs, and how many lanes there may be for each of them.
 _MANY, _LOOSE = 24, 2
-#: The highest count of a lane, and how often lanes can be added or taken away until one may have more than 31 bits.
-_HIGHEST, _OFTEN = 2**24 - 1, 127
+#: Bits of a lane where lanes are added up, and how often they can be until one may need the last of them.
+_BITS, _OFTEN = 32, 2**15 - 1
 _FIRST = struct.Struct("<H")
-_BITS = 32
 _ZERO = 1 << (_BITS - 1)
 _RAISED = sum(_ZERO << (_BITS * lane) for lane in range(BINS))
 
@@ -41,8 +40,8 @@ def merged(there: bytes, new: Mapping[int, int]) -> bytes:
 def _packed(bins: Mapping[int, int]) -> bytes:
     if len(bins) >= _MANY:
         lanes = range(min(bins), max(bins) + 1)
-        if len(lanes) <= _LOOSE * len(bins) and min(bins.values()) > 0 and max(bins.values()) <= _HIGHEST:
-            return _lanes(len(lanes)).pack(lanes.start, *(bins.get(bin_, 0) for bin_ in lanes))
+        if len(lanes) < _LOOSE * len(bins) and min(bins.values()) > 0 and max(bins.values()) <= _MOST:
+            return _shorts(1 + len(lanes)).pack(lanes.start, *(bins.get(bin_, 0) for bin_ in lanes)) + b"\0"
     parts = [(bin_, min(rest, _MOST)) for bin_, count in bins.items() for rest in range(count, 0, -_MOST)]
     return _shorts(2 * len(parts)).pack(*(bin_ for bin_, _ in parts), *(count for _, count in parts))
 
@@ -56,12 +55,12 @@ def unpack(packed: bytes, into: Bins) -> None:
 def _counted(packed: bytes) -> Iterable[tuple[int, int]]:
     if not _are_lanes(packed):
         return _pairs(packed)
-    first, *counts = _lanes(len(packed) // 4).unpack(packed)
+    first, *counts = _shorts(len(packed) // 2).unpack_from(packed)
     return ((bin_, count) for bin_, count in enumerate(counts, first) if count)
 
 
 def _are_lanes(packed: bytes) -> bool:
-    return len(packed) % 4 == _FIRST.size
+    return len(packed) % 2 == 1
 
 
 def _pairs(packed: bytes) -> Iterable[tuple[int, int]]:
@@ -73,11 +72,6 @@ def _pairs(packed: bytes) -> Iterable[tuple[int, int]]:
 @lru_cache(maxsize=1024)
 def _shorts(count: int) -> struct.Struct:
     return struct.Struct(f"<{count}H")
-
-
-@lru_cache(maxsize=1024)
-def _lanes(count: int) -> struct.Struct:
-    return struct.Struct(f"<H{count}I")
 
 
 @lru_cache(maxsize=1024)
@@ -100,7 +94,9 @@ class Tally:
                 counts[bin_] += sign * count
             return
         (first,) = _FIRST.unpack_from(packed)
-        self._lanes += (sign * int.from_bytes(packed[_FIRST.size :], "little")) << (_BITS * first)
+        wide = bytearray(2 * len(packed) - 6)
+        wide[::4], wide[1::4] = packed[2:-1:2], packed[3:-1:2]
+        self._lanes += (sign * int.from_bytes(wide, "little")) << (_BITS * first)
         self._first = min(self._first, first)
         self._left -= 1
         if not self._left:

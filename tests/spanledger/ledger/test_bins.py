@@ -11,7 +11,7 @@ from spanledger.ledger.bins import Bins, Tally, merged, unpack
 from spanledger.ledger.sketch import BINS
 
 #: Counts of bins: some here and there, or many side by side.
-COUNTS = st.integers(1, 2**25) | st.integers(1, 9)
+COUNTS = st.integers(1, 2**17) | st.integers(1, 9)
 APART = st.dictionaries(st.integers(0, BINS - 1), COUNTS, max_size=40)
 BESIDE = st.builds(
     lambda first, counts: dict(enumerate(counts, first)),
@@ -34,7 +34,7 @@ def test_few_bins_lie_as_pairs_with_their_low_byte_first_and_come_back_whatever_
 
 def test_many_bins_beside_each_other_lie_as_lanes_with_their_low_byte_first() -> None:
     packed = merged(b"", dict.fromkeys(range(0x0102, 0x0102 + 24), 0x0304))
-    assert packed == b"\x02\x01" + b"\x04\x03\x00\x00" * 24
+    assert packed == b"\x02\x01" + b"\x04\x03" * 24 + b"\x00"
 
 
 @given(LATENCIES)
