@@ -127,11 +127,11 @@ def _read(
     asked = _asked(table, plan, opened, told, _wanted(wanted))
     if not asked:
         return
-    key_of, first = {group: _key(group, names) for group in groups}, 3 + len(told)
+    takers = {read: [(group, _key(group, names)) for group in whose] for read, whose in plan.whose.items()}
+    first = 3 + len(told)
     bound = {_name(name, place): value for name, values in wanted.items() for place, value in enumerate(values)}
-    for row in connection.execute(text(asked), bound).tuples():
-        cut, grain, sign, *_ = row
-        yield [(group, key_of[group](row)) for group in plan.whose[cut, grain]], sign, row[first:]
+    for row in connection.execute(text(asked), bound).tuples().all():
+        yield [(group, key(row)) for group, key in takers[row[0], row[1]]], row[2], row[first:]
 
 
 def _key(group: Group, names: Sequence[str]) -> Callable[[Sequence[Any]], Key]:
