@@ -38,9 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _UNREAD
     except OSError as error:
         _write_no_more()
-        print(
-            f"spanledger: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr
-        )
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"spanledger: {place}{error.strerror or error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return _INTERRUPTED
