@@ -52,6 +52,8 @@ def _export(given: argparse.Namespace) -> int:
 
     since = moment(given.since)
     until = moment(given.until) if given.until else time.time_ns()
+    if since >= until:
+        raise ConfigError("the span of time is empty: --since must be before --until")
     folder = _folder(given)
     if folder is not None:
         _make(folder)
