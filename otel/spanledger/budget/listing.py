@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spanledger.budget.model import Budget, Unit, shown
 from spanledger.budget.register import counters
+from spanledger.budget.search import Search
 from spanledger.budget.store import Counter, Figures, Store, together
 
 
@@ -71,6 +72,25 @@ def rows(budgets: Sequence[Budget], store: Store) -> list[Row]:
     for counter, figures in store.figures().items():
         found[counter.budget, counter.unit][counter] = figures
     return [row for budget in budgets for row in _of(budget, found[budget.name, budget.unit], now)]
+
+
+def fullest(budgets: Sequence[Budget], store: Store, number: int) -> list[Row]:
+    """The rows of each budget that need somebody first, so many of each: the halted ones, then the fullest."""
+    now = store.now()
+    return [row for budget in budgets for row in _of(budget, store.search(_search(budget, now, number)), now)]
+
+
+def page(budget: Budget, store: Store, after: str, number: int) -> list[tuple[str, Row]]:
+    """So many rows of a budget behind a place, as `rows` has them, each with its place; "" is before the first."""
+    now = store.now()
+    search = replace(_search(budget, now, number), after=after)
+    found = [(search.place(row.counters[0]), row) for row in _of(budget, store.search(search), now)]
+    return [(place, row) for place, row in found if place > after]  # that of `global` is there without a counter, too
+
+
+def _search(budget: Budget, now: float, number: int) -> Search:
+    windows = () if budget.window.kind == "run" else budget.window.ids(now, "")
+    return Search(budget.name, budget.unit, windows, budget.limit, number)
 
 
 def row(budget: Budget, value: str, run: str, store: Store) -> Row | None:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 
 from spanledger.budget import forks
+from spanledger.budget.judging import worst
 from spanledger.budget.notes import MemoryNotes
 from spanledger.budget.rows import Row, Rows
+from spanledger.budget.search import Search, chosen
 from spanledger.budget.standing import crossed, denials, owner
-from spanledger.budget.store import Claim, Counter, Denied, Entry, Figures, Gap, Hold, Settled, worst
+from spanledger.budget.store import Claim, Counter, Denied, Entry, Figures, Gap, Hold, Settled
 
 _SETTLED = Settled()
 _OVER = Settled(first=False)
@@ -111,6 +114,13 @@ class MemoryStore:
             self._books.expire(self._clock())
             return {counter: row.figures() for counter, row in self._books.rows.items()}
 
+    def search(self, search: Search) -> dict[Counter, Figures]:
+        """The counters of some scope values of a budget."""
+        with self._lock:
+            self._books.expire(self._clock())
+            mine = [(key, row.figures()) for key, row in self._books.rows.items() if search.means(key)]
+        return chosen(search, mine)
+
     def figure(self, counter: Counter) -> Figures:
         """One counter."""
         with self._lock:
@@ -166,6 +176,13 @@ class MemoryStore:
         """Every change by hand, and every halt."""
         with self._lock:
             return list(self._audit)
+
+    def history(self, of: Sequence[str], before: int | None, number: int) -> list[tuple[int, Entry]]:
+        """The last of these changes before a place."""
+        with self._lock:
+            told = self._audit[: None if before is None else max(before, 0)]
+        own = ((at, told[at]) for at in range(len(told) - 1, -1, -1) if told[at].counter.within(of))
+        return list(islice(own, number))
 
     def gaps(self) -> Iterable[Gap]:
         """Where counters and holds disagree."""

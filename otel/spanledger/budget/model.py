@@ -9,7 +9,7 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import Literal
 
 from spanledger.budget.window import Window
-from spanledger.money import NANO, nine_places
+from spanledger.money import NANO, nine_places, usd
 from spanledger.scope import UNATTRIBUTED, Scope
 
 Unit = Literal["USD", "tokens", "calls"]
@@ -125,6 +125,11 @@ def amount(unit: Unit, value: Decimal) -> int:
 def in_unit(unit: str, value: int) -> Decimal:
     """An amount as people read it: USD instead of nano-USD, tokens and calls as they are."""
     return Decimal(value).scaleb(-9) if unit == "USD" else Decimal(value)
+
+
+def told(unit: str, value: int) -> str:
+    """An amount for people: `$0.25`, `1 call`, `9,000 tokens`."""
+    return usd(value) if unit == "USD" else f"{value:,} {unit[:-1] if abs(value) == 1 else unit}"
 
 
 def shown(unit: Unit, value: int) -> str:

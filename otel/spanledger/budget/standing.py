@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from spanledger.budget.store import Claim, Counter, Denied, judged
+from spanledger.budget.judging import judged
+from spanledger.budget.store import Claim, Counter, Denied
 
 
 @dataclass(slots=True)

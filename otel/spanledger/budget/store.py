@@ -1,4 +1,4 @@
-"""What a store of counters must do, and the one rule by which every store admits or refuses.
+"""What a store of counters must do.
 
 A counter holds two figures: `committed`, what was spent, and `held`, what calls under way may still spend. An attempt
 takes a hold of its worst case on all its counters at once, or on none, before it leaves; its end settles the hold with
@@ -10,17 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast, runtime_checkable
 
 from spanledger.budget.model import Unit
 from spanledger.budget.notes import Notes
 
+if TYPE_CHECKING:
+    from spanledger.budget.search import Search
+
 Kind = Literal["exhausted", "too_large", "in_flight", "insufficient"]
 HoldState = Literal["open", "settled", "released", "expired"]
+Action = Literal["raise", "reset", "adjust", "repair", "halt", "resume"]
 
-#: How little hope a refusal leaves, the most hopeful first. Of several refusals the least hopeful is told.
-SEVERITY: tuple[Kind, ...] = ("in_flight", "insufficient", "too_large", "exhausted")
-_SEPARATOR, _UNIT = "\x1f", "\x1e"
+#: What stands between the parts of a key, and before a unit other than USD.
+_SEPARATOR, UNIT = "\x1f", "\x1e"
 
 
 class StoreError(Exception):
@@ -41,15 +44,24 @@ class Counter(NamedTuple):
     @property
     def key(self) -> str:
         """As one string; `Counter.of` reads it back."""
-        unit = "" if self.unit == "USD" else f"{_UNIT}{self.unit}"
+        unit = "" if self.unit == "USD" else f"{UNIT}{self.unit}"
         return f"{self.budget}{_SEPARATOR}{self.value}{_SEPARATOR}{self.window}{unit}"
+
+    @staticmethod
+    def prefix(*parts: str) -> str:
+        """What the keys of a budget's counters begin with, of a scope value's, or of one counter's (by its key)."""
+        return "".join(f"{part}{_SEPARATOR}" for part in parts)
+
+    def within(self, prefixes: Sequence[str]) -> bool:
+        """Whether it is one of those."""
+        return self.prefix(self.key).startswith(tuple(prefixes))
 
     @classmethod
     def of(cls, key: str) -> Counter:
         """The counter of a key."""
         budget, rest = key.split(_SEPARATOR, 1)
         value, window = rest.rsplit(_SEPARATOR, 1)
-        window, _, unit = window.partition(_UNIT)
+        window, _, unit = window.partition(UNIT)
         return cls(budget, value, window, cast(Unit, unit or "USD"))
 
 
@@ -146,7 +158,7 @@ class Entry:
 
     at: float
     counter: Counter
-    action: Literal["raise", "reset", "adjust", "repair", "halt", "resume"]
+    action: Action
     amount: int | None
     reason: str
     who: str
@@ -209,6 +221,9 @@ class Store(Protocol):
     def figures(self) -> dict[Counter, Figures]:
         """Every counter."""
 
+    def search(self, search: Search) -> dict[Counter, Figures]:
+        """The counters of some scope values of a budget, in no order."""
+
     def figure(self, counter: Counter) -> Figures:
         """One counter; all 0 where nothing happened yet."""
 
@@ -226,6 +241,12 @@ class Store(Protocol):
 
     def audit(self) -> Iterable[Entry]:
         """Every change by hand or by repair, oldest first."""
+
+    def history(self, of: Sequence[str], before: int | None, number: int) -> list[tuple[int, Entry]]:
+        """The last of these changes before a place, the latest first, each with its place; at most so many.
+
+        `of` are prefixes: those of the counters that are meant. The audit only grows: every entry keeps its place.
+        """
 
     def gaps(self) -> Iterable[Gap]:
         """Where counters and journal disagree."""
@@ -251,29 +272,3 @@ class Lender(Store, Protocol):
 
     def refuse(self, refused: Mapping[Counter, int]) -> None:
         """Count refusals that were given without asking here: how many, by counter."""
-
-
-def judged(index: int, claim: Claim, committed: int, held: int, raised: int | None, halted: bool) -> Denied | None:
-    """The rule: whether a claim fits, given what its counters hold (`also` included) and the limit raised for it."""
-    if claim.limit is None:
-        return None
-    limit = claim.limit if raised is None else raised
-    if not halted and committed < limit and committed + held + claim.amount <= limit:
-        return None
-    kind = _kind(claim.amount, limit, committed, halted)
-    final = halted or (claim.sticky and (kind == "exhausted" or (kind == "insufficient" and held == 0)))
-    return Denied(index, kind, limit, committed, held, claim.amount, final)
-
-
-def _kind(amount: int, limit: int, committed: int, halted: bool) -> Kind:
-    if halted or committed >= limit:
-        return "exhausted"
-    if amount > limit:
-        return "too_large"
-    return "in_flight" if committed + amount <= limit else "insufficient"
-
-
-def worst(found: Iterable[Denied | None]) -> Denied | None:
-    """Of several refusals the one that leaves the least hope; None where nothing was refused."""
-    denied = [one for one in found if one is not None]
-    return max(denied, key=lambda one: SEVERITY.index(one.kind)) if denied else None

@@ -7,14 +7,13 @@ import getpass
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from spanledger import config
 from spanledger.budget import inline, opening, reading
 from spanledger.budget.described import described
 from spanledger.budget.listing import Row, exact, rows
-from spanledger.budget.model import Budget, Unit, shown
+from spanledger.budget.model import Budget, Unit, shown, told
 from spanledger.budget.store import Entry, Store, StoreError
 from spanledger.cli.table import table
 from spanledger.errors import ConfigError
@@ -99,9 +98,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _amount(unit: Unit, value: int | None) -> str:
-    if value is None:
-        return "-"
-    return f"${Decimal(value).scaleb(-9):,.6f}" if unit == "USD" else f"{value:,} {unit}"
+    return "-" if value is None else told(unit, value)
 
 
 def _matching(name: str, found: Sequence[Row]) -> list[Row]:

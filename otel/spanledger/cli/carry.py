@@ -6,11 +6,12 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from spanledger.cli.opening import engine, moment, told
+from spanledger.cli.whole import whole
 from spanledger.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -51,21 +52,25 @@ def _export(given: argparse.Namespace) -> int:
 
     since = moment(given.since)
     until = moment(given.until) if given.until else time.time_ns()
+    if since >= until:
+        raise ConfigError("the span of time is empty: --since must be before --until")
     folder = _folder(given)
     if folder is not None:
         _make(folder)
-    with told(), database.reading(made) as connection:
+    counts = {}
+    with told(), database.reading(made) as connection, ExitStack() as files:
         for part in _parts(given, folder, (given.format or "jsonl",)):
-            _write(connection, part, since, until)
+            out = files.enter_context(_written(part.name))
+            counts[part.table.title] = _write(connection, part, out, since, until)
+    for title, count in counts.items():
+        print(f"{count} {title} written", file=sys.stderr)
     return 0
 
 
-def _write(connection: Connection, part: Part, since: int, until: int) -> None:
+def _write(connection: Connection, part: Part, out: IO[bytes], since: int, until: int) -> int:
     from spanledger.ledger import exchange  # noqa: PLC0415  as above
 
-    with _file(part.name, "wb") as out:
-        count = exchange.save(part.table.rows(connection, since, until), out, part.format, part.table)
-    print(f"{count} {part.table.title} written", file=sys.stderr)
+    return exchange.save(part.table.rows(connection, since, until), out, part.format, part.table)
 
 
 def _import(given: argparse.Namespace) -> int:
@@ -92,7 +97,7 @@ def _bring(made: Engine, part: Part) -> None:
     from spanledger.ledger import exchange  # noqa: PLC0415  as above
 
     count = new = 0
-    with _file(part.name, "rb") as file:
+    with _read(part.name) as file:
         try:
             with told():
                 for batch in exchange.batches(exchange.load(file, part.format, part.table), _BATCH):
@@ -134,12 +139,24 @@ def _parts(given: argparse.Namespace, folder: Path | None, formats: tuple[str, .
 
 
 @contextmanager
-def _file(name: str, mode: str) -> Iterator[IO[bytes]]:
+def _written(name: str) -> Iterator[IO[bytes]]:
     if name == "-":
-        yield sys.stdout.buffer if mode == "wb" else sys.stdin.buffer
+        yield sys.stdout.buffer
         return
     try:
-        with Path(name).open(mode) as file:
+        with whole(Path(name)) as file:
+            yield file
+    except OSError as error:
+        raise ConfigError(f"{name}: {error.strerror}") from error
+
+
+@contextmanager
+def _read(name: str) -> Iterator[IO[bytes]]:
+    if name == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        with Path(name).open("rb") as file:
             yield file
     except OSError as error:
         raise ConfigError(f"{name}: {error.strerror}") from error

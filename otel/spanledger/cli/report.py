@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spanledger.cli.opening import engine, moment, told
 from spanledger.cli.table import table as laid_out
+from spanledger.cli.whole import whole
 from spanledger.errors import ConfigError
 from spanledger.money import NANO
 
@@ -108,11 +110,13 @@ def _files(report: Report, form: str) -> dict[str, str]:
 def _write(folder: Path, files: dict[str, str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            (folder / name).write_text(content, encoding="utf-8")
-            print(folder / name, file=sys.stderr)
+        with ExitStack() as written:
+            for name, content in files.items():
+                written.enter_context(whole(folder / name)).write(content.encode())
     except OSError as error:
         raise ConfigError(f"--output {folder}: {error.strerror}") from error
+    for name in files:
+        print(folder / name, file=sys.stderr)
 
 
 def _text(report: Report) -> str:

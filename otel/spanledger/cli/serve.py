@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from spanledger import config
 from spanledger.budget import opening, reading
 from spanledger.cli.opening import told
-from spanledger.config import Settings
+from spanledger.config import Settings, parsing
 from spanledger.errors import ConfigError
 from spanledger.ledger import opening as ledger
 
@@ -40,13 +40,20 @@ def add(commands: Any) -> None:
     """Declare the command and what it can do."""
     own = commands.add_parser("serve", help="answer over HTTP: dashboard, metrics API, OTLP")
     own.add_argument("--host", help="default: SPANLEDGER_SERVICE_HOST, else 127.0.0.1")
-    own.add_argument("--port", type=int, help="default: SPANLEDGER_SERVICE_PORT, else 8320")
+    own.add_argument("--port", type=_port, help="default: SPANLEDGER_SERVICE_PORT, else 8320")
     own.set_defaults(do=_serve)
     token = own.add_subparsers(dest="action", metavar="ACTION").add_parser("token", help="make a token for the service")
     token.add_argument("name", help="whose it is")
     token.add_argument("--scope", action="append", choices=_SCOPES, help="what it may do; may be given again")
     token.add_argument("--tenant", help="the only tenant that it may see")
     token.set_defaults(do=_token)
+
+
+def _port(text: str) -> int:
+    try:
+        return parsing.port(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} {error}") from None
 
 
 def _serve(given: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ def guard(settings: Settings, book: PriceBook) -> Guard | None:
             raise ConfigError(unusable)
         budgets = reading.read(settings)
     except ConfigError as error:
-        log.warning("SPANLEDGER_BUDGETS: every call is refused until this is mended: %s", error)
+        log.warning("every call is refused until this is mended: %s", error)
         return Guard((), None, book, Policy(problem=str(error)))
     if not budgets:
         return None
@@ -48,5 +48,5 @@ def _store(settings: Settings, consequence: str) -> Store | None:
     try:
         return opening.open_store(settings.store)
     except (ConfigError, StoreError) as error:
-        log.warning("SPANLEDGER_STORE: %s: %s", consequence, error)
+        log.warning("%s: %s", consequence, error)
         return None

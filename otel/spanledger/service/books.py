@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from spanledger.budget.described import described
-from spanledger.budget.listing import Row, row, rows
+from spanledger.budget.listing import Row, fullest, page, row, rows
 from spanledger.budget.model import Budget, plain
 from spanledger.budget.store import Counter, Entry, Store
 from spanledger.service.tokens import Caller
@@ -19,6 +18,14 @@ class Changes:
 
     entries: tuple[Entry, ...]
     after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Some rows. `after` asks for the next page; None where this is the last one."""
+
+    rows: tuple[Row, ...]
+    after: tuple[int, str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,10 @@ class Books:
         Raises:
             StoreError: the store cannot be read.
         """
-        return [row for row in rows(self._seen(caller), self.store) if _may(caller, row.scope_value)]
+        if caller.tenant is None:
+            return rows(self.budgets(), self.store)
+        value = plain(caller.tenant)
+        return [row for budget in self._seen(caller) for row in self.found(caller, budget.name, value, None)]
 
     def found(self, caller: Caller, name: str, value: str, window: str | None) -> list[Row]:
         """How one counter of a budget stands, without a look at all the others where its window is known.
@@ -61,22 +71,45 @@ class Books:
         any_window = window is None or budget.window.rolling
         return [one for one in meant if one.scope_value == value and (any_window or one.window == window)]
 
-    def history(self, of: Callable[[Counter], bool], *, before: int | None = None, limit: int = 100) -> Changes:
+    def fullest(self, caller: Caller, number: int) -> list[Row]:
+        """The rows of each budget that need somebody first, so many of each.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return self.rows(caller) if caller.tenant is not None else fullest(self.budgets(), self.store, number)
+
+    def page(self, caller: Caller, after: tuple[int, str] | None, number: int) -> Listed:
+        """Some rows in their order; `after` is that of the page before. Raises StoreError."""
+        budget, place = after or (0, "")
+        found: list[tuple[tuple[int, str], Row]] = []
+        for index, one in enumerate(self._seen(caller)):
+            if index >= max(budget, 0) and len(found) <= number:
+                behind = place if index == budget else ""
+                found += [((index, at), row) for at, row in self._behind(caller, one, behind, number + 1 - len(found))]
+        shown = found[:number]
+        return Listed(tuple(row for _, row in shown), shown[-1][0] if len(found) > number else None)
+
+    def _behind(self, caller: Caller, budget: Budget, place: str, number: int) -> list[tuple[str, Row]]:
+        """Of one tenant's budget only its own counters: there are few, and they are looked up by their name."""
+        if caller.tenant is None:
+            return page(budget, self.store, place, number)
+        own = ((row.counters[0].key, row) for row in self.found(caller, budget.name, plain(caller.tenant), None))
+        return [(at, row) for at, row in own if at > place][:number]
+
+    def history(self, of: Sequence[str], *, before: int | None = None, limit: int = 100) -> Changes:
         """What was changed by hand, the latest first; `before` is that of the page before. Raises StoreError.
 
-        The audit only grows, so that an entry keeps its place, and pages have each of them once.
+        `of` are the prefixes of the counters that are meant.
         """
-        told = list(self.store.audit())
-        last = len(told) if before is None else min(max(before, 0), len(told))
-        own = (place for place in range(last - 1, -1, -1) if of(told[place].counter))
-        places = list(islice(own, limit + 1))
-        shown = tuple(told[place] for place in places[:limit])
-        return Changes(shown, places[limit - 1] if len(places) > limit else None)
+        found = self.store.history(of, before, limit + 1)
+        shown = found[:limit]
+        return Changes(tuple(entry for _, entry in shown), shown[-1][0] if len(found) > limit else None)
 
-    def changed(self, caller: Caller) -> Callable[[Counter], bool]:
-        """Which counters' changes a caller may see. Raises StoreError."""
-        names = {budget.name for budget in self._seen(caller)}
-        return lambda counter: counter.budget in names and _may(caller, counter.value)
+    def changed(self, caller: Caller) -> list[str]:
+        """The prefixes of the counters whose changes a caller may see. Raises StoreError."""
+        whose = () if caller.tenant is None else (plain(caller.tenant),)
+        return [Counter.prefix(budget.name, *whose) for budget in self._seen(caller)]
 
     def _seen(self, caller: Caller) -> tuple[Budget, ...]:
         budgets = self.budgets()

@@ -15,6 +15,7 @@ from tests.support.waiting import until
 
 from spanledger.budget.redis import RedisStore
 from spanledger.budget.redis.script import keys, script
+from spanledger.budget.search import Search
 from spanledger.budget.store import Claim, Counter, Figures, Gap, Settled, StoreError
 
 RUN = Counter("run", "r1", "r1")
@@ -140,3 +141,17 @@ def _make_cluster(one: RedisServer, other: RedisServer) -> None:
         nodes = (first, second)
         found = until(lambda: all(node.execute_command("CLUSTER INFO")["cluster_state"] == "ok" for node in nodes))
         assert found, "the nodes did not find each other"
+
+
+def test_of_more_counters_and_changes_than_are_looked_at_at_once_none_is_overlooked(store: RedisStore) -> None:
+    users = [Counter("user", f"u{number:04}", "total") for number in range(2500)]
+    store.refuse(dict.fromkeys(users, 1))
+    found = store.search(Search("user", "USD", ("total",), 10, 2, Counter.prefix("user", "u2400")))
+    assert sorted(found) == users[2401:2403]
+    store.raise_limit(users[0], 5, reason="once", who="ann")
+    for number in range(1100):
+        store.raise_limit(users[1], number, reason="often", who="ann")
+    assert [place for place, _ in store.history([Counter.prefix("user")], None, 2000)] == [*range(1100, -1, -1)]
+    assert [(place, entry.reason) for place, entry in store.history([Counter.prefix("user", "u0000")], None, 9)] == [
+        (0, "once")
+    ]

@@ -14,6 +14,7 @@ from spanledger.budget import inline
 from spanledger.budget.described import described
 from spanledger.budget.register import Place, counters
 from spanledger.budget.sqlite import SqliteStore
+from spanledger.budget.store import Claim, Counter
 from spanledger.cli import main
 from spanledger.config import Settings
 from spanledger.guard import Asked
@@ -54,6 +55,17 @@ def told(capsys: pytest.CaptureFixture[str]) -> Json:
         return json.loads(capsys.readouterr().out)
 
     return run
+
+
+def test_the_table_shows_nothing_as_0_that_is_not_0(store: SqliteStore, capsys: pytest.CaptureFixture[str]) -> None:
+    for run, spent in (("r-2", 360), ("r-3", 5_500_000_000)):
+        store.settle(run, [Claim(Counter("run/run", run, run), 0)], [spent])
+    assert main(["budgets"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[3:7] for row in rows if row[1] in ("r-2", "r-3")] == [
+        ["$5.00", "$0.00000036", "$0.00", "$5.00"],
+        ["$5.00", "$5.50", "$0.00", "-$0.50"],
+    ]
 
 
 def test_every_budget_is_listed_with_exact_amounts(store: SqliteStore, told: Json) -> None:
@@ -127,7 +139,7 @@ def test_a_limit_raised_in_a_rolling_window_stays_raised_as_the_window_moves_unt
     assert told("budgets")[0]["limit"] == "9.000000000"
     assert [entry["reason"] for entry in told("budgets", "show", "global/rolling_hour")["history"]] == ["a busy hour"]
     assert main(["budgets", "reset", "global/rolling_hour"]) == 0
-    assert "$1.000000" in capsys.readouterr().out
+    assert "$1.00" in capsys.readouterr().out
     assert told("budgets")[0]["limit"] == "1.000000000"
 
 
@@ -154,7 +166,7 @@ def test_the_table_shows_money_as_people_read_it(store: SqliteStore, capsys: pyt
     assert lines[0].split() == [
         "budget", "whose", "window", "limit", "spent", "held", "remaining", "at", "the", "end", "refused"
     ]  # fmt: skip
-    assert "$2.000000" in lines[1]
+    assert "$2.00" in lines[1]
     assert "60 tokens" in lines[2]
 
 
@@ -182,7 +194,7 @@ def test_a_file_of_budgets_is_checked_and_explained(tmp_path: Path, capsys: pyte
     path.write_text("budgets:\n  - {scope: tenant, window: day, limit: 10USD, action: pause}\n  - {limit: 50calls}\n")
     assert main(["budgets", "check", str(path)]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "tenant/day: each tenant, day, $10.000000, pause",
+        "tenant/day: each tenant, day, $10.00, pause",
         "global/total: everything together, total, 50 calls, halt",
     ]
 
@@ -263,7 +275,7 @@ def test_the_name_of_a_budget_is_not_taken_for_a_window(
     path.write_text("budgets:\n  - {name: total, limit: 1USD}\n  - {name: other, limit: 1USD}\n")
     monkeypatch.setenv("SPANLEDGER_BUDGETS", str(path))
     assert main(["budgets", "raise", "total", "--to", "8"]) == 0
-    assert "$8.000000" in capsys.readouterr().out
+    assert "$8.00" in capsys.readouterr().out
 
 
 def test_who_may_mean_several_counters_is_told_how_to_choose(

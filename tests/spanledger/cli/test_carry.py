@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, text
 
 from spanledger.cli import main
 from spanledger.ledger import CacheEvent, Entry, caches, database, queries, schema
@@ -108,6 +112,31 @@ def test_what_was_brought_before_a_bad_line_is_told(
     file.write_text(file.read_text().replace("soon", f"{(AT + 2) * NANO}", 1))
     assert told("import", str(file)) == (0, "3 calls read, 1 of them new\n")
     assert answers(there)[0] == answers(ledger)[0]
+
+
+def test_an_export_into_a_folder_that_fails_leaves_the_one_that_was_there(
+    ledger: Engine, told: Told, tmp_path: Path
+) -> None:
+    folder = tmp_path / "taken"
+    told("export", f"{folder}/")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    write(ledger, [Entry("more", AT * NANO, AT * NANO, "chat", "openai", run="r")])
+    with ledger.begin() as connection:
+        connection.execute(text("DROP TABLE scores"))
+    assert told("export", str(folder))[0] == 2
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_an_export_that_is_interrupted_ends_without_a_word(ledger: Engine, tmp_path: Path) -> None:
+    write(ledger, [Entry(f"many {n}", AT * NANO, AT * NANO, "chat", "openai", run="r") for n in range(1000)])
+    pipe = tmp_path / "calls.jsonl"
+    os.mkfifo(pipe)
+    command = [str(Path(sys.executable).with_name("spanledger")), "ledger", "export", str(pipe)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process, pipe.open("rb") as file:
+        assert file.read(1)  # it is in the midst of it: more is to be written than a pipe takes
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60)[1] == b""
+    assert process.returncode == 130
 
 
 def test_files_and_folders_that_are_not_there_are_told(ledger: Engine, told: Told, tmp_path: Path) -> None:

@@ -116,3 +116,11 @@ def test_where_the_database_is_away_it_says_so_in_a_sentence(
     monkeypatch.setenv("SPANLEDGER_DATABASE_URL", "postgresql://app@127.0.0.1:1/ledger")
     assert main(["serve", "--port", str(free_port())]) == 2
     assert "the ledger cannot be used" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["0", "99999", "http"])
+def test_a_port_that_is_none_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "--port", port])
+    assert ended.value.code == 2
+    assert f"'{port}' must be a port from 1 to 65535" in capsys.readouterr().err

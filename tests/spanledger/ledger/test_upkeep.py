@@ -122,3 +122,44 @@ def test_a_look_for_what_is_too_old_takes_few_statements_and_one_connection(engi
         4,
         1,
     )
+
+
+def turn(engine: Engine, ahead: int) -> None:
+    """The turn of a process whose clock is some days ahead."""
+    one = upkeep.Upkeep(engine, KEEP, lambda: NOW + ahead * 86_400 * NANO)
+    while one.step():
+        pass
+
+
+def test_a_clock_that_is_a_year_ahead_forgets_a_day_too_much_beside_one_that_is_right(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "LOOK", 0)
+    ages = {f"{days}": NOW - days * 86_400 * NANO + NANO for days in (1, 8, 9, 10)}
+    write(engine, [entry(name, started=at, ended=at) for name, at in ages.items()])
+    turn(engine, 0)
+    assert calls(engine) == 4
+    for _ in range(3):
+        turn(engine, 365)
+        turn(engine, 0)
+        assert calls(engine) == 3
+
+
+def test_after_a_long_rest_everything_that_is_too_old_is_forgotten_within_some_turns(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "LOOK", 0)
+    turn(engine, -30)
+    write(engine, old(3))
+    seen = []
+    for _ in range(25):
+        turn(engine, 0)
+        put_off(engine, 0)
+        seen.append(calls(engine))
+    assert (seen[0], seen[-1]) == (3, 0)
+
+
+def test_a_clock_that_was_far_behind_is_made_up_for_in_one_turn(engine: Engine) -> None:
+    assert upkeep.moved(engine, NOW) == NOW
+    assert upkeep.moved(engine, 0) == 0
+    assert upkeep.moved(engine, NOW) == NOW

@@ -52,3 +52,18 @@ def test_a_warning_that_becomes_due_between_two_calls_reaches_whoever_listens(tm
     made.store._keeper._work()
     assert [(one.counter, one.threshold) for one in warned] == [(TOTAL, 5 * 10**8)]
     made.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("SPANLEDGER_BUDGETS", Settings(budgets="run=plenty")),
+        ("SPANLEDGER_BUDGETS", Settings(budgets="/nowhere.yaml")),
+        ("SPANLEDGER_STORE", Settings(budgets="run=5USD", store="cupboard")),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named_once(
+    name: str, asked: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert budgeting.guard(asked, PriceBook()) is not None
+    assert [one.getMessage().count(name) for one in caplog.records] == [1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.support.serving import asking, problem, serving, spent, tokens
 
 from spanledger.budget.memory import MemoryStore
 from spanledger.budget.sqlite import SqliteStore
-from spanledger.budget.store import Claim, Counter, Figures
+from spanledger.budget.store import Claim, Counter, Entry, Figures
 from spanledger.cli import main
 from spanledger.service.app import create
 from spanledger.service.books import Books
@@ -89,10 +90,49 @@ def test_pages_of_changes_have_each_of_them_once_while_more_are_made(small: Engi
 
 
 class Narrow(MemoryStore):
-    """A store in which nobody may read all counters."""
+    """A store in which nobody may read all counters, or all changes."""
 
     def figures(self) -> dict[Counter, Figures]:
         raise AssertionError("all counters were read")
+
+    def audit(self) -> Iterable[Entry]:
+        raise AssertionError("all changes were read")
+
+
+@pytest.mark.parametrize("path", ["/", "/budgets", "/api/budgets", "/api/budgets/changes"])
+def test_no_look_at_budgets_reads_all_counters_and_changes(small: Engine, path: str) -> None:
+    assert asking(serving(small, spent(Narrow()))).get(path).status_code == 200
+
+
+def test_pages_of_budgets_have_each_row_once_in_the_order_of_the_whole_list(small: Engine) -> None:
+    store = spent(MemoryStore())
+    for number in range(5):
+        store.settle(f"{number}", [Claim(Counter("user/total", f"u{number}", "total", "tokens"), 0)], [number])
+    client = asking(serving(small, store))
+    seen: list[Any] = []
+    at = "/api/budgets?limit=2"
+    while at:
+        answer = client.get(at)
+        assert len(answer.json()) <= 2
+        seen += answer.json()
+        at = answer.links.get("next", {}).get("url", "")
+    assert [{**one, "projected": None} for one in seen] == [
+        {**one, "projected": None} for one in client.get("/api/budgets").json()
+    ]
+    assert len(seen) > 9
+
+
+def test_a_tenant_pages_through_its_own_budgets_alone(small: Engine, tmp_path: Path) -> None:
+    found, made = tokens(tmp_path, ("globex", ("read",), "globex"))
+    client = asking(serving(small, spent(MemoryStore()), tokens=found), made["globex"])
+    whole = client.get("/api/budgets").json()
+    first = client.get("/api/budgets?limit=1")
+    second = client.get(first.links["next"]["url"])
+    assert {one["scope_value"] for one in whole} == {"globex"}
+    assert [(one["name"], one["spent"]) for one in (*first.json(), *second.json())] == [
+        (one["name"], one["spent"]) for one in whole
+    ]
+    assert "next" not in second.links
 
 
 def test_one_counter_is_shown_and_changed_without_a_look_at_all_others(small: Engine) -> None:

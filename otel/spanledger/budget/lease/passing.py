@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from spanledger.budget.notes import Notes
+from spanledger.budget.search import Search
 from spanledger.budget.store import Counter, Entry, Figures, Gap, Hold, Lender
 
 
@@ -38,6 +39,11 @@ class Passing(ABC):
         self.up_to_date()
         return self.centre.figures()
 
+    def search(self, search: Search) -> dict[Counter, Figures]:
+        """The counters of some scope values of a budget."""
+        self.up_to_date()
+        return self.centre.search(search)
+
     def holds(self) -> Iterable[Hold]:
         """The open and the expired holds, leases among them."""
         self.up_to_date()
@@ -61,6 +67,10 @@ class Passing(ABC):
     def audit(self) -> Iterable[Entry]:
         """Every change by hand, and every halt."""
         return self.centre.audit()
+
+    def history(self, of: Sequence[str], before: int | None, number: int) -> list[tuple[int, Entry]]:
+        """The last of these changes before a place."""
+        return self.centre.history(of, before, number)
 
     def gaps(self) -> Iterable[Gap]:
         """Where counters and holds disagree."""

@@ -10,7 +10,8 @@ from collections import Counter as Sums
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from spanledger.budget.store import Claim, Counter, Denied, Figures, Store, judged, together, worst
+from spanledger.budget.judging import judged, worst
+from spanledger.budget.store import Claim, Counter, Denied, Figures, Store, together
 
 #: Seconds that a refusal is repeated without asking again: a limit that is raised elsewhere is seen after so long.
 FRESH = 0.25

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -16,6 +16,7 @@ from spanledger.budget.redis.reading import Answer, number
 from spanledger.budget.redis.server import Server, UnaskedError
 from spanledger.budget.redis.session import Session
 from spanledger.budget.retention import DAY
+from spanledger.budget.search import Search, chosen
 from spanledger.budget.store import Claim, Counter, Denied, Entry, Figures, Gap, Hold, Settled, StoreError
 
 #: Seconds that a hold is remembered after its end: until then a second settlement is known as one.
@@ -23,7 +24,7 @@ KEPT = DAY
 #: After so many settlements a process tidies up, more than these have left behind.
 _TIDY_EVERY = 64
 _HOLDS, _COUNTERS = 2 * _TIDY_EVERY, 16 * _TIDY_EVERY
-#: How many holds a script charges at once.
+#: How many holds a script charges at once, and how many counters or changes it looks at.
 _AT_ONCE = 1000
 
 
@@ -130,6 +131,25 @@ class RedisStore:
         """Every counter."""
         return reading.counters(self._session.ask("figures").found)
 
+    def search(self, search: Search) -> dict[Counter, Figures]:
+        """The counters of some scope values of a budget.
+
+        They are chosen here, out of all there are: a hash of Redis has no order, and to keep an index of how full each
+        is would be work for every settlement. They come some at a time, so that nobody else waits for long, and so not
+        all as of one moment.
+        """
+        return chosen(search, self._scanned())
+
+    def _scanned(self) -> Iterator[tuple[Counter, Figures]]:
+        self.expire()
+        cursor = "0"
+        while True:
+            at, shown = self._session.ask("scan", cursor=cursor, number=_AT_ONCE).found
+            yield from reading.counters(shown).items()
+            cursor = at.decode()
+            if cursor == "0":
+                return
+
     def figure(self, counter: Counter) -> Figures:
         """One counter."""
         line = self._session.ask("figure", counter=counter.key).found
@@ -157,6 +177,16 @@ class RedisStore:
     def audit(self) -> Iterable[Entry]:
         """Every change by hand, every halt and every repair."""
         return [reading.entry(told) for told in self._session.ask("audit").found]
+
+    def history(self, of: Sequence[str], before: int | None, number: int) -> list[tuple[int, Entry]]:
+        """The last of these changes before a place. Where they are far apart the audit is read some at a time."""
+        found: list[tuple[int, Entry]] = []
+        place = -1 if before is None else max(before, 0)
+        while place and len(found) < number:
+            rest = number - len(found)
+            place, told = self._session.ask("history", of=of, before=place, number=rest, look=_AT_ONCE).found
+            found += [(int(at), reading.entry(entry)) for at, entry in reading.pairs(told)]
+        return found
 
     def gaps(self) -> Iterable[Gap]:
         """Where counters and holds disagree."""

@@ -101,6 +101,14 @@ def figure(connection: sqlite3.Connection, counter: Counter) -> Figures:
     return _figures(row) if row else Figures()
 
 
+def some(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[Counter, Figures]:
+    """Those of these keys that are there."""
+    places = ", ".join("?" * len(keys))
+    return {
+        Counter.of(row[0]): _figures(row) for row in connection.execute(f"{_FIGURES} WHERE key IN ({places})", keys)
+    }
+
+
 def _figures(row: tuple[str, int, int, int | None, int, int]) -> Figures:
     _, committed, held, raised, halted, refused = row
     return Figures(committed, held, raised, bool(halted), refused)

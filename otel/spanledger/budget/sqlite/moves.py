@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+from spanledger.budget.judging import worst
 from spanledger.budget.sqlite import audit, counters, holds
 from spanledger.budget.sqlite.holds import Kept
 from spanledger.budget.standing import crossed, denials, owner
-from spanledger.budget.store import Claim, Counter, Denied, Entry, HoldState, worst
+from spanledger.budget.store import Claim, Counter, Denied, Entry, HoldState
 
 
 def take(connection: sqlite3.Connection, hold: str, claims: Sequence[Claim], now: float, ttl: float) -> Denied | None:

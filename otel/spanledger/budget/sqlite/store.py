@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from spanledger.budget.sqlite import audit, counters, holds, moves
+from spanledger.budget.search import Search
+from spanledger.budget.sqlite import audit, counters, holds, moves, searching
 from spanledger.budget.sqlite.database import Database
 from spanledger.budget.sqlite.holds import Kept
 from spanledger.budget.sqlite.notes import SqliteNotes
@@ -114,6 +115,12 @@ class SqliteStore:
         with self._database.reading() as connection:
             return counters.figures(connection)
 
+    def search(self, search: Search) -> dict[Counter, Figures]:
+        """The counters of some scope values of a budget."""
+        self.expire()
+        with self._database.reading() as connection:
+            return searching.search(connection, search)
+
     def figure(self, counter: Counter) -> Figures:
         """One counter."""
         self.expire()
@@ -151,6 +158,11 @@ class SqliteStore:
         """Every change by hand, and every halt."""
         with self._database.reading() as connection:
             return audit.read(connection)
+
+    def history(self, of: Sequence[str], before: int | None, number: int) -> list[tuple[int, Entry]]:
+        """The last of these changes before a place."""
+        with self._database.reading() as connection:
+            return audit.last(connection, of, before, number)
 
     def gaps(self) -> Iterable[Gap]:
         """Where counters and holds disagree."""

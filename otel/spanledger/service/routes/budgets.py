@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
 
 from spanledger.budget import inline
 from spanledger.budget.listing import Row
 from spanledger.budget.model import shown
-from spanledger.budget.store import Entry
+from spanledger.budget.store import Counter, Entry
 from spanledger.errors import ConfigError
 from spanledger.service.access import CallerOf, needs
 from spanledger.service.answers.budgets import Budget, Change, Changed, Raise, Which
@@ -22,13 +23,29 @@ from spanledger.service.problems import Problem
 from spanledger.service.tokens import Caller
 
 router = APIRouter(prefix="/api/budgets", tags=["budgets"])
+
+
+class Many(Further):
+    """Which part of the list of budgets; most lists have one."""
+
+    limit: int = Field(1000, ge=1, le=1000, description="Rows of a page.")
+
+
 _reads, _changes = [needs("read")], [needs("admin")]
 
 
 @router.get("", dependencies=_reads)
-def budgets(caller: CallerOf, service: Parts) -> list[Budget]:
-    """How budgets stand: the list that `spanledger budgets --format json` prints."""
-    return [told(row) for row in service.books.rows(caller)]
+def budgets(
+    caller: CallerOf, service: Parts, asked: Annotated[Many, Query()], request: Request, response: Response
+) -> list[Budget]:
+    """How budgets stand: the list that `spanledger budgets --format json` prints.
+
+    Page by page: the header Link has the next one (`rel="next"`).
+    """
+    after = None if asked.cursor is None else read(asked.cursor)
+    found = service.books.page(caller, after, asked.limit)
+    _lead_on(request, response, asked, found.after)
+    return [told(row) for row in found.rows]
 
 
 @router.get("/changes", dependencies=_reads)
@@ -38,8 +55,7 @@ def changes(
     """What was changed by hand, the latest first. Page by page: the header Link has the next one (`rel="next"`)."""
     before = None if asked.cursor is None else read(asked.cursor)[0]
     found = service.books.history(service.books.changed(caller), before=before, limit=asked.limit)
-    if further := cursor(None if found.after is None else (found.after, "")):
-        response.headers["Link"] = f'<{request.url.path}?limit={asked.limit}&cursor={further}>; rel="next"'
+    _lead_on(request, response, asked, None if found.after is None else (found.after, ""))
     return [_change(entry) for entry in found.entries]
 
 
@@ -80,6 +96,17 @@ def resume(asked: Which, caller: CallerOf, service: Parts) -> Changed:
     return _changed(asked, caller, service.books, do)
 
 
+def _lead_on(request: Request, response: Response, asked: Further, after: tuple[int, str] | None) -> None:
+    """Say where the next page is."""
+    if further := cursor(after):
+        response.headers["Link"] = f'<{request.url.path}?limit={asked.limit}&cursor={further}>; rel="next"'
+
+
+def own(row: Row) -> list[str]:
+    """What the changes of a row's counters are looked up by."""
+    return [Counter.prefix(counter.key) for counter in row.counters]
+
+
 def told(row: Row) -> Budget:
     """A row as the list has it."""
     return Budget.model_validate(row.as_json())
@@ -89,7 +116,7 @@ def _changed(asked: Which, caller: Caller, books: Books, do: Callable[[Row], Non
     row = _row(asked, caller, books)
     do(row)
     now = _row(asked.model_copy(update={"window": row.window}), caller, books)
-    history = books.history(frozenset(now.counters).__contains__)
+    history = books.history(own(now))
     return Changed(budget=told(now), history=[_change(entry) for entry in history.entries])
 
 

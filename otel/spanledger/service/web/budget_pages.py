@@ -23,7 +23,7 @@ from spanledger.service.web.page import Page, PageOf, PageRoute, plain
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False, dependencies=[needs("read")])
 Done = Literal["raise", "reset", "resume"]
-#: Rows of each list.
+#: Rows that are shown.
 _MOST = 200
 _MEANT: Mapping[Done, str] = {
     "raise": "The new limit holds from the next call on.",
@@ -60,10 +60,10 @@ class Change(Meant):
 
 @router.get("/budgets")
 def budgets(page: PageOf) -> Response:
-    """All of them, halted ones first."""
-    found = standings(page.service.books, page.caller)
+    """The halted ones first, then the fullest."""
+    found, more = standings(page.service.books, page.caller, _MOST)
     halted = [one for one in found if one.row.halted]
-    return page.shown("budgets.html", "Budgets", halted=halted, going=found[len(halted) :], most=_MOST)
+    return page.shown("budgets.html", "Budgets", halted=halted, going=found[len(halted) :], more=more)
 
 
 @router.get("/budget")
@@ -102,7 +102,7 @@ def _shown(
 ) -> Response:
     one = _standing(page, meant)
     burned, failed = _burned(page, one)
-    history = page.service.books.history(frozenset(one.row.counters).__contains__, before=before, limit=ROWS)
+    history = page.service.books.history(api.own(one.row), before=before, limit=ROWS)
     return page.shown(
         "budget.html",
         "Budget",

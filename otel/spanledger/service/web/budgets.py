@@ -57,15 +57,16 @@ class Standing:
         return (word, "warn") if word else ("ok", "ok")
 
 
-def standings(books: Books, caller: Caller) -> list[Standing]:
-    """All that the caller may see: halted ones first, then the fullest.
+def standings(books: Books, caller: Caller, number: int) -> tuple[list[Standing], bool]:
+    """So many of those that the caller may see, and whether there are more: halted ones first, then the fullest.
 
     Raises:
         StoreError: the store cannot be read.
     """
     named = {budget.name: budget for budget in books.budgets()}
-    found = [Standing(row, named[row.name]) for row in books.rows(caller) if row.name in named]
-    return sorted(found, key=lambda one: (not one.row.halted, -one.used, one.row.name, one.row.scope_value))
+    found = [Standing(row, named[row.name]) for row in books.fullest(caller, number + 1) if row.name in named]
+    found.sort(key=lambda one: (not one.row.halted, -one.used, one.row.name, one.row.scope_value))
+    return found[:number], len(found) > number
 
 
 def standing(books: Books, caller: Caller, name: str, value: str, window: str | None) -> Standing | None:

@@ -64,7 +64,7 @@ def overview(page: PageOf, view: ViewOf) -> Response:
             "month": queries.totals(connection, _since_midnight(asked.at, day=1), asked.only),
             "points": series(connection, asked.window, asked.only),
         }
-    rows, against, failed = _budgets(page, asked.only)
+    (rows, more), against, failed = _budgets(page, asked.only)
     return page.shown(
         "overview.html",
         "Overview",
@@ -75,8 +75,8 @@ def overview(page: PageOf, view: ViewOf) -> Response:
         tops=_tops(spent),
         operations=_operations(spent, fast),
         more_operations=len(spent.by_operation[_TOP:]),
-        budgets=rows[:_BUDGETS],
-        more_budgets=len(rows[_BUDGETS:]),
+        budgets=rows,
+        more_budgets=more,
         against=against,
         store_down=failed,
         step=step_of(asked.window),
@@ -90,16 +90,16 @@ def _since_midnight(now: float, day: int | None = None) -> Window:
     return Window.of(today.replace(day=day or today.day).timestamp(), now)
 
 
-def _budgets(page: Page, only: Filter) -> tuple[list[Standing], dict[str, Standing | None], str]:
+def _budgets(page: Page, only: Filter) -> tuple[tuple[list[Standing], bool], dict[str, Standing | None], str]:
     """The fullest first, and those of the very calls that are looked at, by the day and by the month.
 
     Or why nobody can tell; the rest of the page does not need them.
     """
     try:
         against = {kind: _against(page, kind, only) for kind in ("day", "month")}
-        return standings(page.service.books, page.caller), against, ""
+        return standings(page.service.books, page.caller, _BUDGETS), against, ""
     except StoreError as error:
-        return [], {"day": None, "month": None}, said(error).detail
+        return ([], False), {"day": None, "month": None}, said(error).detail
 
 
 def _against(page: Page, kind: str, only: Filter) -> Standing | None:

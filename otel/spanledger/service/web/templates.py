@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from spanledger.budget.model import told
 from spanledger.money import usd
 from spanledger.report.cells import NONE, shown
 from spanledger.service.web.assets import assets
@@ -58,11 +59,7 @@ def label(field: str) -> str:
 
 def amount(value: int | None, unit: str) -> str:
     """An amount of a budget in its unit."""
-    if value is None:
-        return NONE
-    if unit == "USD":
-        return usd(value)
-    return f"{value:,} {unit[:-1] if value == 1 else unit}"
+    return NONE if value is None else told(unit, value)
 
 
 def moment(value: datetime | float) -> str:

@@ -1,6 +1,7 @@
 -- What can be asked. Each returns what its caller in Python reads, as JSON or as it comes from Redis.
 
 local operations = {}
+local SEPARATOR = '\31'
 
 local function told(denied)
   return denied and cjson.encode(denied) or ''
@@ -126,6 +127,11 @@ function operations.figures()
   return redis.call('HGETALL', COUNTERS)
 end
 
+-- Some of all counters, and where to go on.
+function operations.scan()
+  return redis.call('HSCAN', COUNTERS, ask.cursor, 'COUNT', ask.number)
+end
+
 function operations.books()
   return { redis.call('HGETALL', COUNTERS), redis.call('HGETALL', HOLDS) }
 end
@@ -144,6 +150,34 @@ end
 
 function operations.audit()
   return redis.call('LRANGE', AUDIT, 0, -1)
+end
+
+local function begins(text, beginnings)
+  for _, one in ipairs(beginnings) do
+    if string.sub(text, 1, #one) == one then
+      return true
+    end
+  end
+  return false
+end
+
+-- Of the changes before a place (-1: of all) looks at some, the latest first. Returns where it got to, 0 at the end, and
+-- those of the counters that are meant, each behind its place.
+function operations.history()
+  local length = redis.call('LLEN', AUDIT)
+  local place = ask.before < 0 and length or math.min(ask.before, length)
+  local first, found, left = math.max(place - ask.look, 0), {}, ask.number
+  local lines = place > 0 and redis.call('LRANGE', AUDIT, first, place - 1) or {}
+  while place > first and left > 0 do
+    local line = lines[place - first]
+    place = place - 1
+    if begins(cjson.decode(line).counter .. SEPARATOR, ask.of) then
+      table.insert(found, tostring(place))
+      table.insert(found, line)
+      left = left - 1
+    end
+  end
+  return { place, found }
 end
 
 -- Another limit, or the configured one again (`-`). Either ends a halt.
