@@ -39,6 +39,11 @@ class Marks:
     high: float
     positive: int
 
+    def __add__(self, other: Marks) -> Marks:
+        count = self.count + other.count
+        mean = (self.mean * self.count + other.mean * other.count) / count
+        return Marks(count, mean, min(self.low, other.low), max(self.high, other.high), self.positive + other.positive)
+
 
 def answers(only: Filter) -> bool:
     """Whether events of caches say what a filter asks for."""

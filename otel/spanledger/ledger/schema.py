@@ -267,7 +267,8 @@ cache_rollups = Table(
     sqlite_with_rowid=False,
 )
 
-#: What is done from time to time by one of all processes, and when it is due again. The rows come with the table.
+#: What is done from time to time by one of all processes, and when it is due again; and the time of the last turn, in a
+#: row that comes with it. The other rows come with the table.
 upkeep = Table(
     "upkeep",
     metadata,

@@ -18,12 +18,15 @@ _NOTE = f"Events of the app's caches say their {', '.join(KNOWN)} only; filter b
 
 def quality(reading: Reading) -> Quality:
     """The section. A score `quality` is the evaluation; `refined` says whether an answer was made again."""
-    asked = reading.asked
-    groups = asked.group and caches.marks_by(reading.connection, asked.group, asked.window, asked.only)
-    return Quality(
-        **_said(caches.marks(reading.connection, asked.window, asked.only)),
-        groups=None if groups is None else [GroupSaid(key=key, **_said(one)) for key, one in sorted(groups.items())],
-    )
+    connection, asked = reading.connection, reading.asked
+    if asked.group is None:
+        return Quality(**_said(caches.marks(connection, asked.window, asked.only)), groups=None)
+    groups = caches.marks_by(connection, asked.group, asked.window, asked.only)
+    together: dict[str, caches.Marks] = {}
+    for found in groups.values():
+        for name, one in found.items():
+            together[name] = together[name] + one if name in together else one
+    return Quality(**_said(together), groups=[GroupSaid(key=key, **_said(one)) for key, one in sorted(groups.items())])
 
 
 def _said(found: dict[str, caches.Marks]) -> dict[str, Any]:

@@ -54,6 +54,12 @@ def test_caches_health_and_quality_are_told_by_any_group(there: TestClient, aske
         assert layer["hits"] == sum(one["layers"].get(name, {"hits": 0})["hits"] for one in told)
     quality = get(there, "/api/metrics/quality", **parameters, group_by=group)["quality"]
     assert sum(one["count"] for one in quality["groups"]) == quality["count"]
+    alone = get(there, "/api/metrics/quality", **parameters)["quality"]
+    assert quality["avg_quality_score"] == pytest.approx(alone["avg_quality_score"])
+    for name in ("count", "refinement_rate_percent", "first_pass_acceptance_rate_percent"):
+        assert quality[name] == alone[name]
+    told = [(one["name"], one["count"], one["min"], one["max"]) for one in quality["scores"]]
+    assert told == [(one["name"], one["count"], one["min"], one["max"]) for one in alone["scores"]]
 
 
 def test_the_marks_of_a_group_are_those_of_its_calls(there: TestClient) -> None:
