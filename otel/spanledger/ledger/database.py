@@ -34,6 +34,12 @@ _REACH = {"connect_timeout": str(_PATIENCE), "tcp_user_timeout": "15000"}
 #: What a writer's statement sees: all that is over by then, so that who waited for others adds to what they left. A
 #: server may have been told otherwise.
 _SEES = "READ COMMITTED"
+#: How a server reads: what questions ask for is looked up by key. It takes that for more than it is, and would rather
+#: read all combinations into a hash, or compile the statement, which takes longer than the answer.
+_PLANS = "; ".join(
+    f"SET LOCAL {name}"
+    for name in ("join_collapse_limit = 1", "enable_hashjoin = off", "enable_mergejoin = off", "jit = off")
+)
 #: What is kept where nobody said anything.
 FOR_LONG = Keep()
 #: What a database says to a row that it cannot take, however often it is asked.
@@ -132,6 +138,7 @@ def reading(made: Engine) -> Iterator[Connection]:
     with suppress_instrumentation(), made.connect().execution_options(reads=True) as connection:
         if made.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ")
+            connection.exec_driver_sql(_PLANS)
         yield connection
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from spanledger.ledger import cuts, rolled, singles
 from spanledger.ledger.filters import ALL, Filter, Wanted, Window
 from spanledger.ledger.packing import unpacked
+from spanledger.ledger.plans import Group
 from spanledger.ledger.results import Operation, Percentiles, Projection, Totals
 from spanledger.ledger.schema import DIMENSIONS
 from spanledger.ledger.sketch import quantiles
@@ -21,9 +22,7 @@ from spanledger.ledger.sketch import quantiles
 _K = TypeVar("_K")
 _T = TypeVar("_T")
 #: Reads for groups what each of them has by key.
-_Read = Callable[
-    [Connection, Window, Wanted, Collection[rolled.Group]], dict[rolled.Group, defaultdict[rolled.Key, _T]]
-]
+_Read = Callable[[Connection, Window, Wanted, Collection[Group]], dict[Group, defaultdict[rolled.Key, _T]]]
 DAY, HOUR = cuts.DAY, cuts.HOUR
 #: Days before today that a projection looks at.
 WEEK = 7
@@ -138,7 +137,7 @@ def _each(
     """What groups have by key, of rollups where these know it."""
     if unknown := [group for group in groups if group not in (None, *GROUPS)]:
         raise ValueError(f"{unknown[0]!r} is nothing to group by; take one of {', '.join(GROUPS)}")
-    told: dict[str | None, rolled.Group] = {group: _told(group) for group in groups}
+    told: dict[str | None, Group] = {group: _told(group) for group in groups}
     rolled_up = {group for group in groups if only.rolled_up and group != "user"}
     found = {
         **of_rollups(connection, window, only.values, [told[group] for group in told if group in rolled_up]),
@@ -147,7 +146,7 @@ def _each(
     return {group: {str(key): one for key, one in found[told[group]].items()} for group in told}
 
 
-def _told(group: str | None) -> rolled.Group:
+def _told(group: str | None) -> Group:
     if group == "day":
         return DAY
     return () if group is None else (group,)

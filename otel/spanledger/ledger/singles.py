@@ -11,8 +11,9 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, 
 from spanledger.ledger.bins import Tally
 from spanledger.ledger.filters import ALL, Filter, Wanted, Window, column_of, during, having
 from spanledger.ledger.packing import packed
+from spanledger.ledger.plans import Group
 from spanledger.ledger.results import Totals
-from spanledger.ledger.rolled import Group, Key, Sums, Tallies
+from spanledger.ledger.rolled import Key, Sums, Tallies
 from spanledger.ledger.schema import SUMS, calls
 from spanledger.ledger.sketch import bin_of
 from spanledger.money import NANO

@@ -1,0 +1,135 @@
+"""Which sums answer a question, and the statement that reads them.
+
+Statements are put together as text: there are many kinds of questions, and to compile each takes longer than to answer
+it. Only numbers and names of columns of ours are written into it; what was asked for is bound. Tables are joined in the
+order in which they are named, each looked up by the key of what is before it: SQLite does so where joins are `CROSS`,
+PostgreSQL where it is told to (`database.reading`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from spanledger.ledger.cuts import FINEST, MINUTE, for_question
+from spanledger.ledger.filters import Wanted, Window
+from spanledger.ledger.schema import MANY, SUMS
+from spanledger.ledger.spans import Span
+
+#: Columns that are told apart together (where there are none, everything is one), or steps of so many seconds.
+Group = tuple[str, ...] | int
+
+
+class Table(NamedTuple):
+    """A table of rollups: what is read of a row; what of the rows of a combination together, where they add up."""
+
+    name: str
+    values: str
+    added: str | None
+
+
+ROLLUPS = Table(
+    "rollups",
+    ", ".join(f"r.{name}" for name in SUMS),
+    ", ".join(f"CAST(SUM(d.sign * r.{name}) AS BIGINT)" for name in SUMS),
+)
+LATENCIES = Table("latencies", "r.bins", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which sums answer. A cell is a grain, a cut, a beginning, and whether it is added or taken away.
+
+    `coarse` are of cuts that tell the columns of a question apart and no more, `finest` of that which tells all apart;
+    `opened` is read by the minute. `whose` are the groups that take what is read of a cut (with grain 0), or of the
+    finest cut by a grain.
+    """
+
+    coarse: set[tuple[int, int, int, int]]
+    finest: set[tuple[int, int, int, int]]
+    opened: Window
+    whose: defaultdict[tuple[int, int], set[Group]]
+
+    @classmethod
+    def of(cls, closed: Sequence[Span], opened: Window, wanted: Wanted, groups: Collection[Group]) -> Plan:
+        """For some groups, of a window that is taken apart."""
+        plan = cls(set(), set(), opened, defaultdict(set))
+        plan.whose[FINEST, MINUTE].update(groups)
+        for group in groups:
+            told = frozenset({*wanted, *columns(group)})
+            for span in closed:
+                cut = for_question(span.grain, told)
+                there, grain = (plan.finest, span.grain) if cut == FINEST else (plan.coarse, 0)
+                there.update((span.grain, cut, at, span.sign) for at in span.ats)
+                plan.whose[cut, grain].add(group)
+        return plan
+
+    def statement(self, table: Table, told: Sequence[str], wanted: Wanted) -> str:
+        """Rows of a cut, a grain, a sign, what is told apart, and what is read; empty where nothing is."""
+        parts = [*self._coarse(table, told), *self._finest(table, told, wanted)]
+        places = f"WITH places AS MATERIALIZED ({_places(self.coarse, told, wanted)}) " if self.coarse else ""
+        return f"{places}{' UNION ALL '.join(parts)}" if parts else ""
+
+    def _coarse(self, table: Table, told: Sequence[str]) -> list[str]:
+        if not self.coarse:
+            return []
+        head = ("d.cut", "0", "1" if table.added else "d.sign", *told, table.added or table.values)
+        key = "r.grain = d.grain AND r.cut = d.cut AND r.at = d.at AND r.dimension = d.id"
+        together = f" GROUP BY {', '.join(('d.cut', 'd.id', *told))}" if table.added else ""
+        return [_select(head, ("places d", f"{table.name} r"), key + together)]
+
+    def _finest(self, table: Table, told: Sequence[str], wanted: Wanted) -> list[str]:
+        having, parts = f"d.cut = {FINEST}{_having(wanted)}", []
+        looked_up = f"d.id = r.dimension AND {having}"
+        if any(name in MANY for name in wanted):  # few combinations have it: the others are not looked up one by one
+            few = _select(("d.id",), ("dimensions d",), having)
+            looked_up = f"(r.dimension IN ({few})) IS TRUE AND {looked_up}"
+        if self.finest:
+            head = (str(FINEST), "s.grain", "s.sign", *told, table.values)
+            key = "r.grain = s.grain AND r.cut = s.cut AND r.at = s.at"
+            joined = (_cells(self.finest), f"{table.name} r", "dimensions d")
+            parts.append(_select(head, joined, f"{key} AND {looked_up}"))
+        if self.opened.since < self.opened.until:
+            head = (str(FINEST), str(MINUTE), "1", *told, table.values)
+            during = f"r.at BETWEEN {self.opened.since} AND {self.opened.until - 1}"
+            minutes = f"r.grain = {MINUTE} AND r.cut = {FINEST} AND {during}"
+            parts.append(_select(head, (f"{table.name} r", "dimensions d"), f"{minutes} AND {looked_up}"))
+        return parts
+
+
+def columns(group: Group) -> tuple[str, ...]:
+    """What a group tells apart; of steps nothing."""
+    return () if isinstance(group, int) else group
+
+
+def bound(wanted: Wanted) -> dict[str, str]:
+    """What a statement has to be given."""
+    return {_name(name, place): value for name, values in wanted.items() for place, value in enumerate(values)}
+
+
+def _name(column: str, place: int) -> str:
+    return f"{column}_{place}"
+
+
+def _having(wanted: Wanted) -> str:
+    """Of combinations."""
+    lists = {name: ", ".join(f":{_name(name, place)}" for place, _ in enumerate(of)) for name, of in wanted.items()}
+    return "".join(f" AND d.{name} IN ({values})" for name, values in lists.items())
+
+
+def _places(cells: set[tuple[int, int, int, int]], told: Sequence[str], wanted: Wanted) -> str:
+    """Cells with each of the combinations that are wanted of them."""
+    head = ("s.grain", "s.cut", "s.at", "s.sign", "d.id", *(name for name in told if name.startswith("d.")))
+    return _select(head, (_cells(cells), "dimensions d"), f"d.cut = s.cut{_having(wanted)}")
+
+
+def _cells(cells: set[tuple[int, int, int, int]]) -> str:
+    """As a table; columns of VALUES have these names in all databases that the ledger knows."""
+    names = ", ".join(f"column{place} AS {name}" for place, name in enumerate(("grain", "cut", "at", "sign"), 1))
+    return f"(SELECT {names} FROM (VALUES {', '.join(map(str, sorted(cells)))}) v) s"  # noqa: S608 - only numbers
+
+
+def _select(head: Sequence[str], joined: Sequence[str], where: str) -> str:
+    return f"SELECT {', '.join(head)} FROM {' CROSS JOIN '.join(joined)} WHERE {where}"  # noqa: S608 - all of it is ours
