@@ -106,9 +106,9 @@ def plain(said: Sequence[KeyValue]) -> dict[str, Any]:
     """What the ledger asks for among attributes: texts as far as they are read, numbers, and lists of those."""
     found = {}
     for one in said if len(said) <= ATTRIBUTES else said[:ATTRIBUTES]:
-        said = one.key
-        key = _READ.get(said) or (said not in _UNASKED and is_usage(said) and said)
-        if key and (value := _value(one.value)) is not None:
+        name = one.key
+        key = _READ.get(name) or (name if name not in _UNASKED and is_usage(name) else None)
+        if key is not None and (value := _value(one.value)) is not None:
             found[key] = value
     return found
 
