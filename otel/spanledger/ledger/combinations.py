@@ -37,15 +37,16 @@ def ids(values: tuple[str, ...]) -> tuple[int, ...]:
 def known(connection: Connection, wanted: Mapping[int, tuple[str, ...]]) -> None:
     """Make sure that the database knows what combinations stand for, given by their finest ids."""
     there = found(connection, dimensions, ("cut", "id"), "id", [(FINEST, id_) for id_ in wanted])
-    new: dict[tuple[int, int], tuple[int | str, ...]] = {}
-    for values in (values for id_, values in wanted.items() if (FINEST, id_) not in there):
-        for (cut, told), id_ in zip(_TOLD, ids(values), strict=True):
-            if (cut, id_) not in new:  # most of the coarser ones are those of other combinations too
-                new[cut, id_] = (cut, id_, *(value if one else "" for value, one in zip(values, told, strict=True)))
-    put(
-        connection,
-        dimensions,
-        ("cut", "id", *DIMENSIONS),
-        [new[key] for key in sorted(new)],
-        lambda insert: insert.on_conflict_do_nothing(),
+    unknown = [values for id_, values in wanted.items() if (FINEST, id_) not in there]
+    new = sorted(
+        (cut, _id(cut, values), *_spread(values, told))
+        for cut, told in _TOLD
+        for values in {tuple(compress(values, told)) for values in unknown}
     )
+    put(connection, dimensions, ("cut", "id", *DIMENSIONS), new, lambda insert: insert.on_conflict_do_nothing())
+
+
+def _spread(values: tuple[str, ...], told: tuple[int, ...]) -> tuple[str, ...]:
+    """The values that are told apart, each in its column; the other columns are empty."""
+    rest = iter(values)
+    return tuple([next(rest) if one else "" for one in told])
