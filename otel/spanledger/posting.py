@@ -10,8 +10,8 @@ from opentelemetry.trace import SpanContext
 
 from spanledger import scope
 from spanledger.guard import Ended
-from spanledger.ledger import Charge, Entry
-from spanledger.ledger.entry import PriceStatus, Status
+from spanledger.ledger import Charge, Entry, Maker
+from spanledger.ledger.entry import NOBODY, PriceStatus, Status
 from spanledger.lineage import Facts
 from spanledger.messages import Answer, Request
 from spanledger.money import NANO
@@ -122,8 +122,8 @@ def paid_by(payer: scope.Scope) -> Mapping[str, str | None]:
     }
 
 
-def of_call(call: Known, facts: Facts, answer: Answer, paid: Paid) -> Entry:
-    """The entry of a call that is over."""
+def of_call(call: Known, facts: Facts, answer: Answer, paid: Paid, maker: Maker = NOBODY) -> Entry:
+    """The entry of a call that is over; `maker` is whose it is, unless the recorder says so of all entries."""
     price, usage = paid.price, facts.usage
     said = answer.attributes
     reasons = said.get(names.GEN_AI_RESPONSE_FINISH_REASONS)
@@ -150,17 +150,17 @@ def of_call(call: Known, facts: Facts, answer: Answer, paid: Paid) -> Entry:
         schema_valid=said.get(names.SPANLEDGER_RESPONSE_SCHEMA_VALID),
         remaining_requests=facts.remaining_requests,
         remaining_tokens=facts.remaining_tokens,
-        **_common(call),
+        **_common(call, maker),
     )
 
 
-def of_lost_attempt(call: Known, since: float, until: float, ended: Ended | None) -> Entry:
+def of_lost_attempt(call: Known, since: float, until: float, ended: Ended | None, maker: Maker = NOBODY) -> Entry:
     """The entry of an attempt that brought no answer and was perhaps billed; times are seconds since the call began.
 
     Its cost is what a budget that counts money was charged for it, and unknown where there is none.
     """
     cost = None if ended is None else ended.nano_usd
-    common = {**_common(call), "started": call.began + round(since * NANO)}
+    common = {**_common(call, maker), "started": call.began + round(since * NANO)}
     return Entry(
         id=f"{call.id}/{call.overs}",
         ended=call.began + round(until * NANO),
@@ -176,7 +176,7 @@ def of_lost_attempt(call: Known, since: float, until: float, ended: Ended | None
     )
 
 
-def _common(call: Known) -> dict[str, Any]:
+def _common(call: Known, maker: Maker) -> dict[str, Any]:
     request = call.request
     return {
         "started": call.began,
@@ -185,6 +185,8 @@ def _common(call: Known) -> dict[str, Any]:
         "request_model": request.model,
         "stream": request.stream,
         "cache": call.cache,
+        "service": maker.service or None,
+        "environment": maker.environment or None,
         **ids_of(call.span.get_span_context()),
         **paid_by(call.payer),
     }

@@ -234,6 +234,8 @@ def _output_parts(usage: Usage) -> int:
 
 def count(value: object) -> int:
     """A token count out of a provider's JSON: whole numbers as they are, anything else is 0."""
+    if type(value) is int:
+        return value
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return 0
     return int(value) if math.isfinite(value) else 0
@@ -246,20 +248,23 @@ def from_attributes(attributes: Mapping[str, Any]) -> Usage | None:
     claimed = names.GEN_AI_USAGE_INPUT_TOKENS in attributes or names.GEN_AI_USAGE_OUTPUT_TOKENS in attributes
     if not claimed and not units:
         return None
-    counts = _told(_PART_OF, attributes)
-    for flag, name in (("estimated", names.SPANLEDGER_USAGE_ESTIMATED), ("suspect", names.SPANLEDGER_USAGE_SUSPECT)):
-        counts[flag] = attributes.get(name) is True
-    found = Usage(
-        input=count(attributes.get(names.GEN_AI_USAGE_INPUT_TOKENS)),
-        output=count(attributes.get(names.GEN_AI_USAGE_OUTPUT_TOKENS)),
-        units=units,
+    counts = _told(_COUNT_OF, attributes)
+    if max(counts.values(), default=0) > PLAUSIBLE:
+        return None
+    return Usage(
         **counts,
+        estimated=attributes.get(names.SPANLEDGER_USAGE_ESTIMATED) is True,
+        suspect=attributes.get(names.SPANLEDGER_USAGE_SUSPECT) is True,
+        units=units,
     ).flagged()
-    return found if found.plausible else None
 
 
 #: Fields by the names that they have on spans.
-_PART_OF = {name: field for field, name in _PARTS}
+_COUNT_OF = {
+    names.GEN_AI_USAGE_INPUT_TOKENS: "input",
+    names.GEN_AI_USAGE_OUTPUT_TOKENS: "output",
+    **{name: field for field, name in _PARTS if field in _COUNTS},
+}
 _UNIT_OF = {name: field for field, name in _UNIT_NAMES}
 
 
@@ -267,6 +272,6 @@ def _told(fields_: dict[str, str], attributes: Mapping[str, Any]) -> dict[str, A
     """The numbers among the attributes, by field."""
     return {
         fields_[name]: count(value)
-        for name, value in attributes.items()
-        if name in fields_ and isinstance(value, (int, float))
+        for name in fields_.keys() & attributes.keys()
+        if isinstance(value := attributes[name], (int, float))
     }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
+from itertools import compress
 
 from sqlalchemy import Connection
 
@@ -12,9 +13,8 @@ from spanledger.ledger.cuts import COARSE, FINEST
 from spanledger.ledger.dialect import found, put
 from spanledger.ledger.schema import DIMENSIONS, dimensions
 
-_COLUMNS = range(len(DIMENSIONS))
-#: Which columns each of the cuts tells apart, the finest at the end.
-_TOLD = [(cut, tuple(place for place in _COLUMNS if cut >> place & 1)) for cut in (*COARSE, FINEST)]
+#: Whether each of the cuts tells each of the columns apart, the finest at the end.
+_TOLD = [(cut, tuple(cut >> place & 1 for place in range(len(DIMENSIONS)))) for cut in (*COARSE, FINEST)]
 
 
 @lru_cache(maxsize=65_536)
@@ -31,22 +31,22 @@ def finest(values: tuple[str, ...]) -> int:
 
 def ids(values: tuple[str, ...]) -> tuple[int, ...]:
     """Of a combination in each of the coarse cuts, of the values that it tells apart, and in the finest at the end."""
-    return tuple(_id(cut, tuple([values[place] for place in told])) for cut, told in _TOLD)
+    return tuple([_id(cut, tuple(compress(values, told))) for cut, told in _TOLD])
 
 
 def known(connection: Connection, wanted: Mapping[int, tuple[str, ...]]) -> None:
     """Make sure that the database knows what combinations stand for, given by their finest ids."""
     there = found(connection, dimensions, ("cut", "id"), "id", [(FINEST, id_) for id_ in wanted])
-    new = {row[:2]: row for id_, values in wanted.items() if (FINEST, id_) not in there for row in _rows(values)}
-    put(
-        connection,
-        dimensions,
-        ("cut", "id", *DIMENSIONS),
-        [new[key] for key in sorted(new)],
-        lambda insert: insert.on_conflict_do_nothing(),
+    unknown = [values for id_, values in wanted.items() if (FINEST, id_) not in there]
+    new = sorted(
+        (cut, _id(cut, values), *_spread(values, told))
+        for cut, told in _TOLD
+        for values in {tuple(compress(values, told)) for values in unknown}
     )
+    put(connection, dimensions, ("cut", "id", *DIMENSIONS), new, lambda insert: insert.on_conflict_do_nothing())
 
 
-def _rows(values: tuple[str, ...]) -> Iterable[tuple[int | str, ...]]:
-    for (cut, told), id_ in zip(_TOLD, ids(values), strict=True):
-        yield (cut, id_, *(values[place] if place in told else "" for place in _COLUMNS))
+def _spread(values: tuple[str, ...], told: tuple[int, ...]) -> tuple[str, ...]:
+    """The values that are told apart, each in its column; the other columns are empty."""
+    rest = iter(values)
+    return tuple([next(rest) if one else "" for one in told])

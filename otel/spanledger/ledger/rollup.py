@@ -37,7 +37,7 @@ def counted(row: Row) -> bool:
 
 
 def _values(row: Row) -> tuple[str, ...]:
-    return tuple((model_of(row) if name == "model" else row[name]) or "" for name in DIMENSIONS)
+    return tuple([(row[name] if name != "model" else model_of(row)) or "" for name in DIMENSIONS])
 
 
 def sums_of(row: Row) -> tuple[int, ...]:

@@ -73,7 +73,7 @@ def row_of(entry: Entry) -> dict[str, Any]:
     usage = entry.usage
     counts = usage or _NOTHING
     row: dict[str, Any] = dict(zip(_PLAIN, _plain(entry), strict=True))
-    if not "".join([value for value in row.values() if isinstance(value, str)]).isprintable():
+    if not "".join([value for value in row.values() if value.__class__ is str]).isprintable():
         row = {name: storable(value) for name, value in row.items()}
     row.update(zip(TOKENS, _tokens(counts), strict=True))
     row["used"] = usage is not None

@@ -31,7 +31,7 @@ INFERENCE = frozenset({"chat", "text_completion", "generate_content", "embedding
 KINDS = (SpanKind.CLIENT, SpanKind.INTERNAL)
 #: How usage and cost are spelled, in every dialect; `aliases` names those that begin otherwise.
 _PREFIXES = ("gen_ai.usage.", "llm.usage.", "llm.token_count.", "llm.cost.", "ai.usage.", "anthropic.usage.")
-_CANONICAL = "gen_ai.usage."
+_OTHERWISE = frozenset(key for key, own in aliases.ALL.items() if own.startswith("gen_ai.usage."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def library(span: ReadableSpan) -> str:
 
 def is_usage(key: str) -> bool:
     """Whether an attribute tells usage or its cost, in any dialect."""
-    return key.startswith(_PREFIXES) or aliases.ALL.get(key, "").startswith(_CANONICAL)
+    return key in _OTHERWISE or key.startswith(_PREFIXES)
 
 
 def claim(span: ReadableSpan, attributes: Mapping[str, Any], lineage: Lineage) -> Claim | None:

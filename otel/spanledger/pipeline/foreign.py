@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from opentelemetry.sdk.trace import ReadableSpan
 
 from spanledger.guard import Ended
-from spanledger.ledger import Entry
+from spanledger.ledger import Entry, Maker
+from spanledger.ledger.entry import NOBODY
 from spanledger.lineage import Booked, Facts
 from spanledger.money import NANO
 from spanledger.pipeline.covered import Claim
@@ -41,9 +42,9 @@ class Settled(NamedTuple):
 
 def settle(claimed: Claim, book: PriceBook, payer: Scope) -> Settled:
     """Count a claim, at the cost that its span tells or else at ours; a sum is an estimate."""
-    usage = replace(claimed.usage, estimated=True) if claimed.is_sum else claimed.usage
-    claimed = replace(claimed, usage=usage)
-    added: dict[str, Any] = {names.SPANLEDGER_USAGE_ESTIMATED: True} if usage.estimated else {}
+    if claimed.is_sum:
+        claimed = replace(claimed, usage=replace(claimed.usage, estimated=True))
+    added: dict[str, Any] = {names.SPANLEDGER_USAGE_ESTIMATED: True} if claimed.usage.estimated else {}
     if settled(claimed.found):
         price = price_told(claimed.found)
     else:
@@ -97,7 +98,7 @@ def _facts(claimed: Claim, price: Price | None, payer: Scope) -> Facts:
     )
 
 
-def of_span(told: Settled, payer: Scope, ended: Ended | None) -> Entry:
+def of_span(told: Settled, payer: Scope, ended: Ended | None, maker: Maker = NOBODY) -> Entry:
     """Its entry. Its id is that of trace and span: told twice, by whoever exports it again, it is the same call."""
     claimed, facts, price, _ = told
     span, found = claimed.span, claimed.found
@@ -128,6 +129,8 @@ def of_span(told: Settled, payer: Scope, ended: Ended | None) -> Entry:
         error_type=facts.error,
         finish_reason=",".join(map(str, reasons)) if isinstance(reasons, (list, tuple)) else None,
         stream=found.get(names.GEN_AI_REQUEST_STREAM) is True,
+        service=maker.service or None,
+        environment=maker.environment or None,
         **ids,
         **said,
     )

@@ -139,15 +139,15 @@ def canonical(attributes: Mapping[str, Any], scope: str | None = None) -> dict[s
 
     `scope` is the name of the instrumentation scope.
     """
-    found: dict[str, Any] = {}
-    for key, value in attributes.items():
-        found.setdefault(ALL.get(key, key), value)
-    for key in found.keys() & attributes.keys():
-        found[key] = attributes[key]
+    found = {key: value for key, value in attributes.items() if key not in ALL}
+    for key in attributes if len(found) < len(attributes) else ():
+        if key in ALL:
+            found.setdefault(ALL[key], attributes[key])
     operation = found.get(names.GEN_AI_OPERATION_NAME, attributes.get(OPENINFERENCE_KIND))
     if isinstance(operation, str):
         found[names.GEN_AI_OPERATION_NAME] = _OPERATIONS.get(operation, operation)
-    found.update(_langfuse(attributes))
+    if _LANGFUSE_USAGE in attributes or _LANGFUSE_COST in attributes:
+        found.update(_langfuse(attributes))
     _include(found, scope or "")
     return found
 

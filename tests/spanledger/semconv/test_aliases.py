@@ -70,6 +70,10 @@ def test_every_alias_leads_to_a_name_of_ours() -> None:
     assert set(aliases.ALL.values()) <= {value for value in vars(names).values() if isinstance(value, str)}
 
 
+def test_no_name_of_ours_is_an_alias_of_another() -> None:
+    assert aliases.ALL.keys().isdisjoint(aliases.ALL.values())
+
+
 @pytest.mark.parametrize("tokens", [10**12, "many"])
 def test_usage_beyond_belief_is_none_or_nothing(tokens: object) -> None:
     found = from_attributes({names.GEN_AI_USAGE_INPUT_TOKENS: tokens})

@@ -56,7 +56,9 @@ class Earlier:
 
     def covers(self, claimed: Claim, trace: int, span: int, parent: int | None) -> bool:
         """Whether a row of another span is the same call: it is around it, or a part of a sum."""
-        known = self._rows.get(trace, {})
+        known = self._rows.get(trace)
+        if not known:
+            return False
         if parent in known and parent != span:
             return True
         start, end = claimed.span.start_time or 0, claimed.span.end_time or 0

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from opentelemetry.sdk.trace import Event, ReadableSpan
 
@@ -13,7 +12,7 @@ from spanledger import posting
 from spanledger.budget.store import Counter
 from spanledger.call import SCOPE_NAME
 from spanledger.guard import Ended
-from spanledger.ledger import Entry
+from spanledger.ledger import Entry, Maker
 from spanledger.lineage import Facts
 from spanledger.messages import Answer, Request
 from spanledger.money import NANO
@@ -27,8 +26,7 @@ from spanledger.usage import from_attributes
 _LIMITS = (names.SPANLEDGER_RATELIMIT_REMAINING_REQUESTS, names.SPANLEDGER_RATELIMIT_REMAINING_TOKENS)
 
 
-@dataclass(frozen=True, slots=True)
-class Retold:
+class Retold(NamedTuple):
     """A call of another process."""
 
     id: str
@@ -91,10 +89,10 @@ def entries(id_: str, one: Told, facts: Facts, payer: Scope, price: Price | None
     )
     cache = _MISS if said.get(names.SPANLEDGER_CACHE_RESULT) == _MISS else None
     call = Retold(id_, request, span, payer, _began(id_, span), _attempts(one.events), cache=cache)
-    yield posting.of_call(call, facts, answer, posting.Paid(price, ended(said, facts.cost)))
+    yield posting.of_call(call, facts, answer, posting.Paid(price, ended(said, facts.cost)), one.maker)
     for event in one.events:
         if event.name == names.EVENT_SPANLEDGER_ATTEMPT_LOST:
-            yield _lost(call, event)
+            yield _lost(call, event, one.maker)
 
 
 _MISS = names.SPANLEDGER_CACHE_RESULT_MISS
@@ -110,16 +108,16 @@ def _attempts(events: Iterable[Event]) -> int:
     return 1 + min(max(failed, default=0), len(failed))
 
 
-def _lost(call: Retold, event: Event) -> Entry:
+def _lost(call: Retold, event: Event, maker: Maker) -> Entry:
     said: Mapping[str, Any] = event.attributes or {}
     at = min(max(event.timestamp, call.began), call.span.end_time or call.began)  # its time is anybody's word
     until = (at - call.began) / NANO
     since = max(0.0, until - (_seconds(said, names.SPANLEDGER_ATTEMPT_DURATION) or 0.0))
     number = _count(said, names.SPANLEDGER_ATTEMPT_NUMBER) or 0
-    retold = Retold(call.id, call.request, call.span, call.payer, call.began, 1, number, call.cache)
+    retold = call._replace(attempts=1, overs=number)
     charged = _seconds(said, names.SPANLEDGER_BUDGET_CHARGED)
     cost = None if charged is None else round(charged * NANO)
-    return posting.of_lost_attempt(retold, since, until, ended(said, cost))
+    return posting.of_lost_attempt(retold, since, until, ended(said, cost), maker)
 
 
 def _began(id_: str, span: ReadableSpan) -> int:

@@ -23,14 +23,15 @@ from spanledger.service.intake.wire import Sent
 TEXT, ATTRIBUTES = 2048, 1000
 _NAMES = frozenset(value for value in vars(names).values() if isinstance(value, str))
 #: What every span of ours says and no row has: reading costs the more, the more is read.
-_UNASKED = {
+_UNASKED = frozenset({
     names.GEN_AI_INPUT_MESSAGES, names.GEN_AI_OUTPUT_MESSAGES, names.GEN_AI_REQUEST_MAX_TOKENS,
     names.GEN_AI_REQUEST_TEMPERATURE, names.GEN_AI_REQUEST_ENCODING_FORMATS, names.GEN_AI_EMBEDDINGS_DIMENSION_COUNT,
     names.OPENAI_API_TYPE, names.OPENAI_RESPONSE_SYSTEM_FINGERPRINT, names.SERVER_ADDRESS, names.SERVER_PORT,
     names.SPANLEDGER_OUTPUT_RATE, names.SPANLEDGER_RATELIMIT_LIMIT_REQUESTS, names.SPANLEDGER_RATELIMIT_LIMIT_TOKENS,
-}  # fmt: skip
-#: What the ledger asks for, whatever the span calls it; `is_usage` knows the rest.
-_READ = _NAMES - _UNASKED | aliases.ALL.keys() | aliases.STRUCTURED
+})  # fmt: skip
+#: What the ledger asks for, whatever the span calls it; of names that are neither here nor there, `is_usage` decides.
+#: Each leads to itself: the one text is found again and again more quickly than an equal one of each span's own.
+_READ = {name: name for name in _NAMES - _UNASKED | aliases.ALL.keys() | aliases.STRUCTURED}
 _MAKERS = (names.SERVICE_NAME, "deployment.environment.name", "deployment.environment")
 #: The kinds of spans, in the order of their numbers in OTLP.
 _KINDS = (SpanKind.INTERNAL, SpanKind.INTERNAL, SpanKind.SERVER, SpanKind.CLIENT, SpanKind.PRODUCER, SpanKind.CONSUMER)
@@ -63,20 +64,18 @@ def told(all_sent: Iterable[Sent]) -> Iterator[Told | None]:
             resource, maker = sent.resource, _maker(sent.resource)
         if sent.scope is not scope:
             scope, library = sent.scope, InstrumentationScope(sent.scope.name)
-        span = sent.span
-        if span is None or not (_is_id(span.trace_id, 16) and _is_id(span.span_id, 8)):
-            yield None
-        else:
-            yield _told(span, library, maker)
+        yield None if sent.span is None else _told(sent.span, library, maker)
 
 
-def _is_id(said: bytes, length: int) -> bool:
-    """Whether it is one; zeros are none."""
-    return len(said) == length and any(said)
+def _id(said: bytes, length: int) -> int:
+    """An id as a number; 0 where it is none."""
+    return int.from_bytes(said, "big") if len(said) == length else 0
 
 
-def _told(span: Span, library: InstrumentationScope, maker: Maker) -> Told:
-    trace, own = int.from_bytes(span.trace_id, "big"), int.from_bytes(span.span_id, "big")
+def _told(span: Span, library: InstrumentationScope, maker: Maker) -> Told | None:
+    trace, own = _id(span.trace_id, 16), _id(span.span_id, 8)
+    if not (trace and own):
+        return None
     attributes = plain(span.attributes)
     events = [
         Event(event.name, plain(event.attributes), event.time_unix_nano)
@@ -107,17 +106,21 @@ def plain(said: Sequence[KeyValue]) -> dict[str, Any]:
     """What the ledger asks for among attributes: texts as far as they are read, numbers, and lists of those."""
     found = {}
     for one in said if len(said) <= ATTRIBUTES else said[:ATTRIBUTES]:
-        key = one.key
-        if (key in _READ or is_usage(key)) and (value := _value(one.value)) is not None:
+        name = one.key
+        key = _READ.get(name) or (name if name not in _UNASKED and is_usage(name) else None)
+        if key is not None and (value := _value(one.value)) is not None:
             found[key] = value
     return found
 
 
 def _value(said: AnyValue) -> Any:
+    """Texts and numbers, which most values are, without the question what it is: that takes longer than the rest."""
+    return said.string_value[:TEXT] or said.int_value or _empty_or_other(said)
+
+
+def _empty_or_other(said: AnyValue) -> Any:
     kind = said.WhichOneof("value")
-    if kind == "string_value":
-        return said.string_value[:TEXT]
-    if kind in ("int_value", "bool_value", "double_value"):
+    if kind in ("string_value", "int_value", "bool_value", "double_value"):
         return getattr(said, kind)
     if kind == "array_value":
         return tuple(value for one in said.array_value.values[:TEXT] if (value := _scalar(one)) is not None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from spanledger import caching, scope
-from spanledger.ledger import CacheEvent, Charge, Entry, Line, Maker
+from spanledger.ledger import CacheEvent, Charge, Entry, Line
 from spanledger.lineage import Booked, Node
 from spanledger.money import NANO
 from spanledger.pipeline import foreign
@@ -82,13 +82,13 @@ class Translator:
             found.events += _caches(one, tenant, latest)
             if (call := own.call_id(one)) is not None:
                 if self._takes(found, one, tenant, latest):
-                    found.entries += _fitting(self._own(one, call, node), one.maker, tenant)
+                    found.entries += _fitting(self._own(one, call, node), tenant)
             elif (claimed := self._claimed(one)) is not None:
                 others.append(_Foreign(one, claimed))
         self._earlier.ask(one.told.trace for one in others if not _decided(one.told))
         for one, claimed in sorted(others, key=_order):
             if self._takes(found, one, tenant, latest):
-                found.entries += _fitting(self._foreign(one, claimed), one.maker, tenant)
+                found.entries += _fitting(self._foreign(one, claimed), tenant)
         return found
 
     def _claimed(self, one: Told) -> Claim | None:
@@ -129,7 +129,7 @@ class Translator:
         payer = scope.of_attributes(claimed.found)
         settled = foreign.settle(claimed, self._book, payer)
         self._family.count(node, settled.facts, settled.facts.response_id or one.id, settled.booked(one.trace))
-        yield foreign.of_span(settled, payer, own.ended(one.attributes, settled.facts.cost))
+        yield foreign.of_span(settled, payer, own.ended(one.attributes, settled.facts.cost), one.maker)
 
 
 def _caches(one: Told, tenant: str | None, latest: int) -> Iterator[CacheEvent]:
@@ -152,8 +152,8 @@ def _decided(one: Told) -> bool:
     return names.SPANLEDGER_RUN_ID in one.attributes or names.SPANLEDGER_PRICE_STATUS in one.attributes
 
 
-def _fitting(entries: Iterable[Entry], maker: Maker, tenant: str | None) -> Iterator[Entry]:
-    """The entries of a maker and for a tenant, with no text longer than databases look up."""
+def _fitting(entries: Iterable[Entry], tenant: str | None) -> Iterator[Entry]:
+    """The entries for a tenant, with no text longer than databases look up."""
     for entry in entries:
         changed: dict[str, Any] = {
             name: value[:TEXT]
@@ -162,11 +162,9 @@ def _fitting(entries: Iterable[Entry], maker: Maker, tenant: str | None) -> Iter
         }
         if not all(map(_short, entry.charges)):
             changed["charges"] = tuple(filter(_short, entry.charges))
-        changed["service"] = maker.service[:TEXT] or None
-        changed["environment"] = maker.environment[:TEXT] or None
         if tenant is not None:
             changed["tenant"] = tenant
-        yield entry._replace(**changed)
+        yield entry._replace(**changed) if changed else entry
 
 
 def _short(charge: Charge) -> bool:
