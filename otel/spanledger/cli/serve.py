@@ -33,7 +33,7 @@ _ALONE = (
 #: Connections to the database that are kept open.
 _POOL = 16
 #: Objects that are made before a look for garbage.
-_MADE = 10_000
+_MADE = 50_000
 
 
 def add(commands: Any) -> None:
