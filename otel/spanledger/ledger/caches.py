@@ -20,12 +20,13 @@ from sqlalchemy import (
     text,
 )
 
-from spanledger.ledger import rolled
+from spanledger.ledger import mark
 from spanledger.ledger.cuts import DAY, MINUTE, WEEK
 from spanledger.ledger.filters import ALL, Filter, Window, column_of
 from spanledger.ledger.hits import FINEST, KNOWN, cut_of
 from spanledger.ledger.results import Hits
 from spanledger.ledger.schema import calls, runs, scores
+from spanledger.ledger.spans import spans
 from spanledger.money import NANO
 
 
@@ -85,10 +86,11 @@ def _hits(connection: Connection, window: Window, only: Filter, group: str | Non
             f"WHERE grain = {grain} AND cut = {cut} AND at {at}{''.join(wanted + empty)} GROUP BY 1, 2"
         )
 
-    closed, opened = rolled.inside(connection, window, DAY if group == "day" else WEEK)
-    parts = [part(span.grain, span.sign, f"IN ({', '.join(map(str, span.ats))})") for span in closed]
-    if opened.since < opened.until:
-        parts.append(part(MINUTE, 1, f"BETWEEN {opened.since} AND {opened.until - 1}"))
+    closed = mark.seen(connection)
+    inside = spans(window.since, min(window.until, closed), DAY if group == "day" else WEEK)
+    parts = [part(span.grain, span.sign, f"IN ({', '.join(map(str, span.ats))})") for span in inside]
+    if (opened := max(window.since, closed)) < window.until:
+        parts.append(part(MINUTE, 1, f"BETWEEN {opened} AND {window.until - 1}"))
     rows = connection.execute(text(" UNION ALL ".join(parts)), bound).tuples() if parts else ()
     found: defaultdict[str, defaultdict[str, Hits]] = defaultdict(lambda: defaultdict(Hits))
     for of, layer, sign, hit, missed in rows:

@@ -29,6 +29,11 @@ class Window:
         """The whole minutes that a span of time touches."""
         return cls(int(since // _MINUTE) * _MINUTE, int(-(-until // _MINUTE)) * _MINUTE)
 
+    def steps(self, length: int) -> dict[int, Window]:
+        """It in spans of so many seconds, by their beginnings; the first and the last may be cut."""
+        begins = range(self.since // length * length, self.until, length)
+        return {at: Window(max(at, self.since), min(at + length, self.until)) for at in begins}
+
     @property
     def days(self) -> float:
         """How long it is."""

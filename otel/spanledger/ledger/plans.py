@@ -16,10 +16,13 @@ from typing import NamedTuple
 from spanledger.ledger.cuts import FINEST, MINUTE, for_question
 from spanledger.ledger.filters import Wanted, Window
 from spanledger.ledger.schema import MANY, SUMS
-from spanledger.ledger.spans import Span
+from spanledger.ledger.spans import spans
 
-#: Columns that are told apart together (where there are none, everything is one), or steps of so many seconds.
-Group = tuple[str, ...] | int
+#: Columns that are told apart together; where there are none, everything is one.
+Group = tuple[str, ...]
+#: The number of a window, a grain, a cut, a beginning, and whether the sum is added or taken away.
+Cell = tuple[int, int, int, int, int]
+_CELL = ("number", "grain", "cut", "at", "sign")
 
 
 class Table(NamedTuple):
@@ -40,34 +43,37 @@ LATENCIES = Table("latencies", "r.bins", None)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which sums answer. A cell is a grain, a cut, a beginning, and whether it is added or taken away.
+    """Which sums answer.
 
-    `coarse` are of cuts that tell the columns of a question apart and no more, `finest` of that which tells all apart;
-    `opened` is read by the minute. `whose` are the groups that take what is read of a cut (with grain 0), or of the
-    finest cut by a grain.
+    `coarse` are of cuts that tell the columns of a question apart and no more, `finest` of that which tells all apart.
+    `opened` is not closed, and read by the minute: the number of a window, a beginning and an end. `whose` are the
+    groups that take what is read of a cut (with grain 0), or of the finest cut by a grain.
     """
 
-    coarse: set[tuple[int, int, int, int]]
-    finest: set[tuple[int, int, int, int]]
-    opened: Window
+    coarse: set[Cell]
+    finest: set[Cell]
+    opened: list[tuple[int, int, int]]
     whose: defaultdict[tuple[int, int], set[Group]]
 
     @classmethod
-    def of(cls, closed: Sequence[Span], opened: Window, wanted: Wanted, groups: Collection[Group]) -> Plan:
-        """For some groups, of a window that is taken apart."""
-        plan = cls(set(), set(), opened, defaultdict(set))
+    def of(cls, windows: Sequence[Window], closed: int, wanted: Wanted, groups: Collection[Group]) -> Plan:
+        """For windows, of which the minutes up to some second are closed."""
+        plan = cls(set(), set(), [], defaultdict(set))
         plan.whose[FINEST, MINUTE].update(groups)
-        for group in groups:
-            told = frozenset({*wanted, *columns(group)})
-            for span in closed:
-                cut = for_question(span.grain, told)
-                there, grain = (plan.finest, span.grain) if cut == FINEST else (plan.coarse, 0)
-                there.update((span.grain, cut, at, span.sign) for at in span.ats)
-                plan.whose[cut, grain].add(group)
+        told = {group: frozenset({*wanted, *group}) for group in groups}
+        for number, window in enumerate(windows):
+            if (opened := max(window.since, closed)) < window.until:
+                plan.opened.append((number, opened, window.until - 1))
+            for span in spans(window.since, min(window.until, closed)):
+                for group in groups:
+                    cut = for_question(span.grain, told[group])
+                    there, grain = (plan.finest, span.grain) if cut == FINEST else (plan.coarse, 0)
+                    there.update((number, span.grain, cut, at, span.sign) for at in span.ats)
+                    plan.whose[cut, grain].add(group)
         return plan
 
     def statement(self, table: Table, told: Sequence[str], wanted: Wanted) -> str:
-        """Rows of a cut, a grain, a sign, what is told apart, and what is read; empty where nothing is."""
+        """Rows of the number of a window, a cut, a grain, a sign, what is told apart, and what is read, if any is."""
         parts = [*self._coarse(table, told), *self._finest(table, told, wanted)]
         places = f"WITH places AS MATERIALIZED ({_places(self.coarse, told, wanted)}) " if self.coarse else ""
         return f"{places}{' UNION ALL '.join(parts)}" if parts else ""
@@ -75,9 +81,9 @@ class Plan:
     def _coarse(self, table: Table, told: Sequence[str]) -> list[str]:
         if not self.coarse:
             return []
-        head = ("d.cut", "0", "1" if table.added else "d.sign", *told, table.added or table.values)
+        head = ("d.number", "d.cut", "0", "1" if table.added else "d.sign", *told, table.added or table.values)
         key = "r.grain = d.grain AND r.cut = d.cut AND r.at = d.at AND r.dimension = d.id"
-        together = f" GROUP BY {', '.join(('d.cut', 'd.id', *told))}" if table.added else ""
+        together = f" GROUP BY {', '.join(('d.number', 'd.cut', 'd.id', *told))}" if table.added else ""
         return [_select(head, ("places d", f"{table.name} r"), key + together)]
 
     def _finest(self, table: Table, told: Sequence[str], wanted: Wanted) -> list[str]:
@@ -87,21 +93,16 @@ class Plan:
             few = _select(("d.id",), ("dimensions d",), having)
             looked_up = f"(r.dimension IN ({few})) IS TRUE AND {looked_up}"
         if self.finest:
-            head = (str(FINEST), "s.grain", "s.sign", *told, table.values)
+            head = ("s.number", str(FINEST), "s.grain", "s.sign", *told, table.values)
             key = "r.grain = s.grain AND r.cut = s.cut AND r.at = s.at"
-            joined = (_cells(self.finest), f"{table.name} r", "dimensions d")
+            joined = (_values(_CELL, self.finest), f"{table.name} r", "dimensions d")
             parts.append(_select(head, joined, f"{key} AND {looked_up}"))
-        if self.opened.since < self.opened.until:
-            head = (str(FINEST), str(MINUTE), "1", *told, table.values)
-            during = f"r.at BETWEEN {self.opened.since} AND {self.opened.until - 1}"
-            minutes = f"r.grain = {MINUTE} AND r.cut = {FINEST} AND {during}"
-            parts.append(_select(head, (f"{table.name} r", "dimensions d"), f"{minutes} AND {looked_up}"))
+        if self.opened:
+            head = ("s.number", str(FINEST), str(MINUTE), "1", *told, table.values)
+            minutes = f"r.grain = {MINUTE} AND r.cut = {FINEST} AND r.at BETWEEN s.first AND s.last"
+            joined = (_values(("number", "first", "last"), self.opened), f"{table.name} r", "dimensions d")
+            parts.append(_select(head, joined, f"{minutes} AND {looked_up}"))
         return parts
-
-
-def columns(group: Group) -> tuple[str, ...]:
-    """What a group tells apart; of steps nothing."""
-    return () if isinstance(group, int) else group
 
 
 def bound(wanted: Wanted) -> dict[str, str]:
@@ -119,16 +120,16 @@ def _having(wanted: Wanted) -> str:
     return "".join(f" AND d.{name} IN ({values})" for name, values in lists.items())
 
 
-def _places(cells: set[tuple[int, int, int, int]], told: Sequence[str], wanted: Wanted) -> str:
+def _places(cells: Collection[Cell], told: Sequence[str], wanted: Wanted) -> str:
     """Cells with each of the combinations that are wanted of them."""
-    head = ("s.grain", "s.cut", "s.at", "s.sign", "d.id", *(name for name in told if name.startswith("d.")))
-    return _select(head, (_cells(cells), "dimensions d"), f"d.cut = s.cut{_having(wanted)}")
+    head = (*(f"s.{name}" for name in _CELL), "d.id", *told)
+    return _select(head, (_values(_CELL, cells), "dimensions d"), f"d.cut = s.cut{_having(wanted)}")
 
 
-def _cells(cells: set[tuple[int, int, int, int]]) -> str:
-    """As a table; columns of VALUES have these names in all databases that the ledger knows."""
-    names = ", ".join(f"column{place} AS {name}" for place, name in enumerate(("grain", "cut", "at", "sign"), 1))
-    return f"(SELECT {names} FROM (VALUES {', '.join(map(str, sorted(cells)))}) v) s"  # noqa: S608 - only numbers
+def _values(names: Sequence[str], rows: Collection[tuple[int, ...]]) -> str:
+    """Numbers as a table; columns of VALUES are called so in all databases that the ledger knows."""
+    columns = ", ".join(f"column{place} AS {name}" for place, name in enumerate(names, 1))
+    return f"(SELECT {columns} FROM (VALUES {', '.join(map(str, sorted(rows)))}) v) s"  # noqa: S608 - only numbers
 
 
 def _select(head: Sequence[str], joined: Sequence[str], where: str) -> str:

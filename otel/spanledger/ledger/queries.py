@@ -6,7 +6,7 @@ Sums and percentiles come out of the rollups. Only questions about single users 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -19,10 +19,11 @@ from spanledger.ledger.results import Operation, Percentiles, Projection, Totals
 from spanledger.ledger.schema import DIMENSIONS
 from spanledger.ledger.sketch import quantiles
 
-_K = TypeVar("_K")
 _T = TypeVar("_T")
-#: Reads for groups what each of them has by key.
-_Read = Callable[[Connection, Window, Wanted, Collection[Group]], dict[Group, defaultdict[rolled.Key, _T]]]
+#: Reads of each window for groups what each of them has by key.
+_Read = Callable[
+    [Connection, Sequence[Window], Wanted, Collection[Group]], list[dict[Group, defaultdict[rolled.Key, _T]]]
+]
 DAY, HOUR = cuts.DAY, cuts.HOUR
 #: Days before today that a projection looks at.
 WEEK = 7
@@ -59,12 +60,16 @@ def daily(connection: Connection, window: Window, only: Filter = ALL) -> dict[in
 
 
 def steps(connection: Connection, length: int, window: Window, only: Filter = ALL) -> dict[int, Totals]:
-    """For spans of so many seconds, by their beginning; those without calls are left out.
+    """For spans of so many seconds, by their beginning; those without calls are left out."""
+    parts = window.steps(length)
+    found = dict(zip(parts, over(connection, tuple(parts.values()), only), strict=True))
+    return {at: sums for at, sums in found.items() if sums != Totals()}
 
-    An hour or a day has to be a whole number of them, or they of it.
-    """
+
+def over(connection: Connection, windows: Sequence[Window], only: Filter = ALL) -> list[Totals]:
+    """Everything of each of several windows, in little more time than of one."""
     source = rolled if only.rolled_up else singles
-    return _totals(source.sums(connection, window, only.values, [length])[length])
+    return [_totals(found[()]).get("", Totals()) for found in source.sums(connection, windows, only.values, [()])]
 
 
 def percentiles(connection: Connection, window: Window, only: Filter = ALL) -> Percentiles:
@@ -106,20 +111,18 @@ def projection(connection: Connection, now: float, only: Filter = ALL) -> Projec
     Days before the first call of them do not count. Today's share of a day is what those days had spent by this time of
     theirs; where they spent nothing, the share of the day that is over. Within an hour spending is taken as even.
     """
-    today = int(now // DAY) * DAY
-    hours = steps(connection, HOUR, Window.of(today - WEEK * DAY, now), only)
-    so_far = sum((sums for hour, sums in hours.items() if hour >= today), Totals())
-    week = {hour: sums for hour, sums in hours.items() if hour < today}
-    first = min((hour for hour, sums in week.items() if _rows(sums)), default=today)
-    by_hour: defaultdict[int, int] = defaultdict(int)
-    for hour, sums in week.items():
-        by_hour[hour % DAY] += sums.cost
-    clock = now - today
-    until_now = sum(cost * min(max((clock - hour) / HOUR, 0.0), 1.0) for hour, cost in by_hour.items())
-    cost = sum(by_hour.values())
+    today, clock = now // DAY * DAY, now % DAY
+    hour = clock // HOUR * HOUR
+    days = [today - number * DAY for number in range(1, WEEK + 1)]
+    parts = [((day, day + DAY), (day, day + hour), (day + hour, day + hour + HOUR)) for day in days]
+    windows = [Window.of(*part) for of_day in parts for part in of_day]
+    so_far, *found = over(connection, [Window.of(today, now), *windows], only)
+    first = min((day for day, sums in zip(days, found[::3], strict=True) if _rows(sums)), default=today)
+    cost, until_hour, in_hour = (sum(sums.cost for sums in found[part::3]) for part in range(3))
+    until_now = until_hour + in_hour * (clock - hour) / HOUR
     share = until_now / cost if until_now else clock / DAY
-    days = (today - first // DAY * DAY) // DAY
-    return Projection(days, cost, so_far.cost, round(so_far.cost / share) if share else so_far.cost, _rows(so_far))
+    of_today = round(so_far.cost / share) if share else so_far.cost
+    return Projection(int(today - first) // DAY, cost, so_far.cost, of_today, _rows(so_far))
 
 
 def _rows(sums: Totals) -> int:
@@ -137,21 +140,20 @@ def _each(
     """What groups have by key, of rollups where these know it."""
     if unknown := [group for group in groups if group not in (None, *GROUPS)]:
         raise ValueError(f"{unknown[0]!r} is nothing to group by; take one of {', '.join(GROUPS)}")
-    told: dict[str | None, Group] = {group: _told(group) for group in groups}
-    rolled_up = {group for group in groups if only.rolled_up and group != "user"}
-    found = {
-        **of_rollups(connection, window, only.values, [told[group] for group in told if group in rolled_up]),
-        **of_calls(connection, window, only.values, [told[group] for group in told if group not in rolled_up]),
-    }
-    return {group: {str(key): one for key, one in found[told[group]].items()} for group in told}
+    told = {group: () if group is None else (group,) for group in groups if group != "day"}
+    rolled_up = {group: columns for group, columns in told.items() if only.rolled_up and group != "user"}
+    found: dict[str | None, dict[str, _T]] = {}
+    for read, some in ((of_rollups, rolled_up), (of_calls, told.keys() - rolled_up.keys())):
+        if some:
+            [of] = read(connection, [window], only.values, [told[group] for group in some])
+            found |= {group: of[told[group]] for group in some}
+    if "day" in groups:
+        days = window.steps(DAY)
+        by_day = (of_rollups if only.rolled_up else of_calls)(connection, tuple(days.values()), only.values, [()])
+        found["day"] = {str(day): of[()][""] for day, of in zip(days, by_day, strict=True) if of[()]}
+    return found
 
 
-def _told(group: str | None) -> Group:
-    if group == "day":
-        return DAY
-    return () if group is None else (group,)
-
-
-def _totals(sums: Mapping[_K, int]) -> dict[_K, Totals]:
+def _totals(sums: Mapping[str, int]) -> dict[str, Totals]:
     """Of the keys that have any."""
     return {key: Totals(*unpacked(one)) for key, one in sums.items() if one}

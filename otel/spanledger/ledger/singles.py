@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, literal_column, select
 
 from spanledger.ledger.bins import Tally
 from spanledger.ledger.filters import ALL, Filter, Wanted, Window, column_of, during, having
@@ -16,32 +16,22 @@ from spanledger.ledger.results import Totals
 from spanledger.ledger.rolled import Key, Sums, Tallies
 from spanledger.ledger.schema import SUMS, calls
 from spanledger.ledger.sketch import bin_of
-from spanledger.money import NANO
 
 _ROW = calls.c
 _CALL = _ROW.kind == "call"
 _LEFT = and_(_CALL, _ROW.status != "refused")
 
 
-def sums(connection: Connection, window: Window, wanted: Wanted, groups: Collection[Group]) -> Sums:
-    """The sums of each group by key, as `rolled.sums`."""
-    found: Sums = {group: defaultdict(int) for group in groups}
-    for group, sums_of in found.items():
-        keys = _keys(group)
-        asked = select(*keys, *_added_up()).where(during(window), *having(wanted))
-        for row in connection.execute(asked.group_by(*keys) if keys else asked):
-            sums_of[_key(row[: len(keys)])] = packed(_numbers(row[len(keys) :]))
-    return found
+def sums(connection: Connection, windows: Sequence[Window], wanted: Wanted, groups: Collection[Group]) -> list[Sums]:
+    """Of each window the sums of each group by key, as `rolled.sums`."""
+    return [{group: _sums(connection, window, wanted, group) for group in groups} for window in windows]
 
 
-def tallies(connection: Connection, window: Window, wanted: Wanted, groups: Collection[Group]) -> Tallies:
-    """The latencies of each group by key, as `rolled.tallies`."""
-    found: Tallies = {group: defaultdict(Tally) for group in groups}
-    for group, tallies_of in found.items():
-        asked = select(_ROW.ended - _ROW.started, *_keys(group)).where(during(window), _LEFT, *having(wanted))
-        for nanoseconds, *key in connection.execute(asked):
-            tallies_of[_key(key)].count(bin_of(nanoseconds))
-    return found
+def tallies(
+    connection: Connection, windows: Sequence[Window], wanted: Wanted, groups: Collection[Group]
+) -> list[Tallies]:
+    """Of each window the latencies of each group by key, as `rolled.tallies`."""
+    return [{group: _tallies(connection, window, wanted, group) for group in groups} for window in windows]
 
 
 def of_trace(connection: Connection, trace_id: str, only: Filter = ALL) -> Totals:
@@ -50,14 +40,28 @@ def of_trace(connection: Connection, trace_id: str, only: Filter = ALL) -> Total
     return Totals(*_numbers(connection.execute(asked).one()))
 
 
+def _sums(connection: Connection, window: Window, wanted: Wanted, group: Group) -> defaultdict[Key, int]:
+    found: defaultdict[Key, int] = defaultdict(int)
+    keys = _keys(group)
+    asked = select(*keys, *_added_up()).where(during(window), *having(wanted))
+    for row in connection.execute(asked.group_by(*keys) if keys else asked):
+        found[_key(row[: len(keys)])] = packed(_numbers(row[len(keys) :]))
+    return found
+
+
+def _tallies(connection: Connection, window: Window, wanted: Wanted, group: Group) -> defaultdict[Key, Tally]:
+    found: defaultdict[Key, Tally] = defaultdict(Tally)
+    asked = select(_ROW.ended - _ROW.started, *_keys(group)).where(during(window), _LEFT, *having(wanted))
+    for nanoseconds, *key in connection.execute(asked):
+        found[_key(key)].count(bin_of(nanoseconds))
+    return found
+
+
 def _numbers(row: Iterable[Any]) -> tuple[int, ...]:
     return tuple(int(value or 0) for value in row)
 
 
 def _keys(group: Group) -> list[ColumnElement[Any]]:
-    if isinstance(group, int):
-        length, step = (literal_column(str(number), BigInteger) for number in (group * NANO, group))
-        return [_ROW.started // length * step]
     return [func.coalesce(column_of(name), literal_column("''")) for name in group]
 
 

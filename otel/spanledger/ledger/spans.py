@@ -27,6 +27,8 @@ def spans(since: int, until: int, most: int = WEEK) -> list[Span]:
 
     What is taken away lies in the same span of `most` as what it is taken from.
     """
+    if (length := until - since) in GRAINS and length <= most and since % length == 0:
+        return [Span(length, 1, (since,))]
     grains = [grain for grain in reversed(GRAINS) if grain <= most and grain <= max(until - since, MINUTE)]
     whole = grains[0]
     found = defaultdict(int, {(whole, at): 1 for at in range(_near(since, whole), _near(until, whole), whole)})

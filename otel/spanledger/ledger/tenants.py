@@ -71,9 +71,9 @@ def _operations(
     """The calls of these tenants that left, by operation."""
     source = rolled if only.rolled_up else singles
     told = ("tenant", "operation")
-    done = source.sums(connection, window, {**only.values, "tenant": names}, [told])[told]
+    [done] = source.sums(connection, [window], {**only.values, "tenant": names}, [told])
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for (tenant, operation), sums in done.items():
+    for (tenant, operation), sums in done[told].items():
         if left := Totals(*unpacked(sums)).calls:
             found[tenant][operation] = left
     return found
