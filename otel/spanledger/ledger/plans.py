@@ -123,7 +123,9 @@ def _having(wanted: Wanted) -> str:
 def _places(cells: Collection[Cell], told: Sequence[str], wanted: Wanted) -> str:
     """Cells with each of the combinations that are wanted of them."""
     head = (*(f"s.{name}" for name in _CELL), "d.id", *told)
-    return _select(head, (_values(_CELL, cells), "dimensions d"), f"d.cut = s.cut{_having(wanted)}")
+    cuts = ", ".join(map(str, sorted({cut for _, _, cut, _, _ in cells})))
+    wanted_of_them = f"d.cut IN ({cuts}) AND d.cut = s.cut{_having(wanted)}"
+    return _select(head, (_values(_CELL, cells), "dimensions d"), wanted_of_them)
 
 
 def _values(names: Sequence[str], rows: Collection[tuple[int, ...]]) -> str:
