@@ -58,7 +58,8 @@ Thirteen weeks of calls of forty tenants to twelve models in twenty stages, as u
 first week, the database copies it. Endpoints are asked over the whole of the service but its socket, other questions
 over one connection; each {questions} times and never twice: windows from five minutes to ninety days, all orders of
 magnitude alike, none to two filters, any grouping. Nothing keeps answers; SQLite and PostgreSQL are as they come. Time
-is that of the clock. Calls are taken in from an outbox, the
+is that of the clock. Files are on disk where nothing else is said, and what a machine does not keep of them in memory
+is read from there: `--at` measures a ledger wherever it lies. Calls are taken in from an outbox, the
 whole way that a call's entry goes, 5,000 of them in each second of theirs; CPU is that of our process. Then as many
 come as spans, to `spanledger serve` in a process of its own and as a collector sends them: 4,000 in a gzipped request,
 one after the other, made before from spans that our instrumentation and OpenLLMetry's really exported (no budgets, as

@@ -20,7 +20,7 @@ from bench.ledgers.week import BEGIN, DAY, ENVIRONMENTS, MODELS, OPERATIONS, SER
 from spanledger.budget.memory import MemoryStore
 from spanledger.cli.serve import rarely_collected
 from spanledger.config import Settings
-from spanledger.ledger import caches, listing, queries, runs
+from spanledger.ledger import caches, database, listing, queries, runs
 from spanledger.ledger.filters import Filter, Window
 from spanledger.ledger.schema import calls
 from spanledger.money import NANO
@@ -60,7 +60,7 @@ class Timed:
 
 def ask(engine: Engine, times: int) -> list[Timed]:
     """Each question so many times over one connection, never the same twice; all kinds in turn."""
-    with engine.connect().execution_options(reads=True) as connection:
+    with database.reading(engine) as connection:
         return _timed({name: partial(question, connection) for name, question in QUESTIONS.items()}, times)
 
 

@@ -25,22 +25,33 @@ from spanledger.ledger.outbox import SUFFIX
 DATABASES = ("sqlite", "postgresql")
 #: Milliseconds in which 99 of 100 answers have to come, and spans that have to be taken in each second.
 GOAL_MS, GOAL_SPANS = 50, 5000
+#: Where files are in memory.
+_MEMORY = "/dev/shm/"
 #: Spans that are taken in to measure how long that takes.
 _TAKEN = 40_000
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What was measured on one ledger. `taken` and `waited` are seconds of CPU, and of time, for each span taken in."""
+    """What was measured on one ledger. `taken` and `waited` are seconds of CPU, and of time, for each span taken in.
+
+    `memory`: its file is kept in memory, as that of a ledger much asked is by the operating system.
+    """
 
     database: str
     calls: int
+    memory: bool
     bytes_each: float
     endpoints: tuple[Timed, ...]
     answers: tuple[Timed, ...]
     taken: float
     waited: float
     sent: tuple[Sent, ...]
+
+    @property
+    def size(self) -> str:
+        """How many calls, and where, if that is not a disk."""
+        return f"{self.calls / 1e6:g} million calls{', in memory' if self.memory else ''}"
 
 
 def measure(databases: Sequence[str], sizes: Sequence[int], times: int) -> list[Ledger]:
@@ -82,7 +93,9 @@ def _measured(url: str, kind: str, calls: int, times: int, folder: Path) -> Ledg
     engine.dispose()
     at = int(time.time()) // 60 * 60  # they come live: no minute of them is closed yet
     taken, waited = _take(url, folder, at)
-    return Ledger(kind, calls, room / calls, endpoints, answers, taken, waited, tuple(send(url, folder, at + 60)))
+    return Ledger(
+        kind, calls, _MEMORY in url, room / calls, endpoints, answers, taken, waited, tuple(send(url, folder, at + 60))
+    )
 
 
 def _room(engine: Engine) -> int:
@@ -117,7 +130,7 @@ def tables(found: Sequence[Ledger]) -> list[list[str]]:
 
 
 def _answers(found: Sequence[Ledger]) -> list[str]:
-    head = [f"{found[0].database}, ms: p50 / p99 / most", *(f"{one.calls / 1e6:g} million calls" for one in found)]
+    head = [f"{found[0].database}, ms: p50 / p99 / most", *(one.size for one in found)]
     by_question = zip(*((*one.endpoints, *one.answers) for one in found), strict=True)
     rows = [
         [same[0].question, *(f"{one.at(0.5):.1f} / {one.at(0.99):.1f} / {one.at(1):.1f}" for one in same)]
@@ -129,7 +142,7 @@ def _answers(found: Sequence[Ledger]) -> list[str]:
 def _taking(found: Sequence[Ledger]) -> list[str]:
     rows = [
         [
-            f"{one.database}, {one.calls / 1e6:g} million calls",
+            f"{one.database}, {one.size}",
             f"{one.taken * 1e6:.0f}",
             f"{1 / one.taken:,.0f}",
             f"{1 / one.waited:,.0f}",
@@ -144,7 +157,7 @@ def _taking(found: Sequence[Ledger]) -> list[str]:
 def _sending(found: Sequence[Ledger]) -> list[str]:
     rows = [
         [
-            f"{sent.kind} spans, {one.database}, {one.calls / 1e6:g} million calls",
+            f"{sent.kind} spans, {one.database}, {one.size}",
             f"{sent.read * 1e6:.0f}",
             f"{sent.taken * 1e6:.0f}",
             f"{1 / sent.taken:,.0f}",
@@ -164,7 +177,7 @@ def verdicts(found: Sequence[Ledger]) -> list[Verdict]:
     goals = []
     for kind, one in largest.items():
         slowest = max(one.endpoints, key=lambda timed: timed.at(0.99))
-        most, what = slowest.at(0.99), f"of {one.calls / 1e6:g} million calls on {kind}"
+        most, what = slowest.at(0.99), f"of {one.size} on {kind}"
         goal = f"every endpoint of metrics {what} answers in at most {GOAL_MS} ms, 99 times of 100"
         goals.append(Verdict(goal, f"{most:.0f} ms ({slowest.question})", most <= GOAL_MS))
         paces = {f"{GOAL_SPANS:,} calls a second {what}": one.taken}
