@@ -80,7 +80,7 @@ def test_another_process_goes_on_where_the_halt_was_and_pays_from_the_same_budge
     assert (first["ran"], first["error"]) == (["a", "b", "c"], "insufficient")
     ((counter, figures),) = SqliteStore(file).figures().items()
     assert (counter.value, figures.committed, figures.halted) == (first["run"], 150_000, True)
-    assert "8.000000" in cli(file, "raise", first["run"], "--to", "8").stdout
+    assert "  $8.00  " in cli(file, "raise", first["run"], "--to", "8").stdout
     last = in_process(provider, key, file, checkpoints, {"thread": key, "input": None}, way)
     assert (last["ran"], last["error"], last["done"]) == (["c", "d"], None, ["a", "b", "c", "d"])
     ((counter, figures),) = SqliteStore(file).figures().items()
