@@ -22,11 +22,11 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
     Only where the process cannot do anything any more, as after SIGKILL, a file `.spanledger-*.part` stays behind.
     Raises OSError.
     """
-    target = Path(os.path.realpath(path))  # a link goes on to be one
-    if target.exists() and not target.is_file():
-        with target.open("wb") as file:
+    if path.exists() and not path.is_file():  # what `/dev/stdout` and `>(gzip)` lead to may have no name of its own
+        with path.open("wb") as file:
             yield file
         return
+    target = Path(os.path.realpath(path))  # a link goes on to be one
     beside = target.with_name(f".spanledger-{secrets.token_hex(8)}.part")
     try:
         with _terminable(), beside.open("xb") as file:

@@ -8,6 +8,7 @@ PostgreSQL where it is told to (`database.reading`).
 
 from __future__ import annotations
 
+import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ Group = tuple[str, ...]
 #: The number of a window, a grain, a cut, a beginning, and whether the sum is added or taken away.
 Cell = tuple[int, int, int, int, int]
 _CELL = ("number", "grain", "cut", "at", "sign")
+
+#: SQLite is told to find places first from 3.35 on. An older one, as Python of RHEL 9 has it, knows no word for that.
+_FIRST = "AS MATERIALIZED" if sqlite3.sqlite_version_info >= (3, 35) else "AS"
 
 
 class Table(NamedTuple):
@@ -75,7 +79,7 @@ class Plan:
     def statement(self, table: Table, told: Sequence[str], wanted: Wanted) -> str:
         """Rows of the number of a window, a cut, a grain, a sign, what is told apart, and what is read, if any is."""
         parts = [*self._coarse(table, told), *self._finest(table, told, wanted)]
-        places = f"WITH places AS MATERIALIZED ({_places(self.coarse, told, wanted)}) " if self.coarse else ""
+        places = f"WITH places {_FIRST} ({_places(self.coarse, told, wanted)}) " if self.coarse else ""
         return f"{places}{' UNION ALL '.join(parts)}" if parts else ""
 
     def _coarse(self, table: Table, told: Sequence[str]) -> list[str]:

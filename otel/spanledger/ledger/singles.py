@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from math import gcd
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal_column, select
 
 from spanledger.ledger.bins import Tally
 from spanledger.ledger.filters import ALL, Filter, Wanted, Window, column_of, during, having
@@ -16,45 +17,75 @@ from spanledger.ledger.results import Totals
 from spanledger.ledger.rolled import Key, Sums, Tallies
 from spanledger.ledger.schema import SUMS, calls
 from spanledger.ledger.sketch import bin_of
+from spanledger.money import NANO
 
 _ROW = calls.c
 _CALL = _ROW.kind == "call"
+#: Seconds that all calls began within: no ledger is older than the epoch.
+_EVER = 2**33
 _LEFT = and_(_CALL, _ROW.status != "refused")
 
 
 def sums(connection: Connection, windows: Sequence[Window], wanted: Wanted, groups: Collection[Group]) -> list[Sums]:
     """Of each window the sums of each group by key, as `rolled.sums`."""
-    return [{group: _sums(connection, window, wanted, group) for group in groups} for window in windows]
+    found: list[Sums] = [{group: defaultdict(int) for group in groups} for _ in windows]
+    parts = _Parts.of(windows)
+    for group in groups:
+        told = [parts.number, *_keys(group)]
+        asked = select(*told, *_added_up()).where(during(parts.whole), *having(wanted)).group_by(*told)
+        for part, *row in connection.execute(asked):
+            key, one = _key(row[: len(group)]), packed(_numbers(row[len(group) :]))
+            for window in parts.of_windows.get(part, ()):
+                found[window][group][key] += one
+    return found
 
 
 def tallies(
     connection: Connection, windows: Sequence[Window], wanted: Wanted, groups: Collection[Group]
 ) -> list[Tallies]:
     """Of each window the latencies of each group by key, as `rolled.tallies`."""
-    return [{group: _tallies(connection, window, wanted, group) for group in groups} for window in windows]
+    found: list[Tallies] = [{group: defaultdict(Tally) for group in groups} for _ in windows]
+    parts = _Parts.of(windows)
+    for group in groups:
+        took = select(parts.number, _ROW.ended - _ROW.started, *_keys(group))
+        asked = took.where(during(parts.whole), _LEFT, *having(wanted))
+        for part, nanoseconds, *key in connection.execute(asked):
+            for window in parts.of_windows.get(part, ()):
+                found[window][group][_key(key)].count(bin_of(nanoseconds))
+    return found
+
+
+class _Parts(NamedTuple):
+    """Equal spans of time that windows are made of, by number: so calls are read once, whatever the windows.
+
+    The ends of `whole`, which has all windows in it, need not be ends of such a span.
+    """
+
+    whole: Window
+    length: int
+    of_windows: Mapping[int, Sequence[int]]
+
+    @classmethod
+    def of(cls, windows: Sequence[Window]) -> _Parts:
+        ends = [end for window in windows for end in (window.since, window.until)] or [0]
+        whole = Window(min(ends), max(ends))
+        length = gcd(*{*ends} - {whole.since, whole.until}) or _EVER
+        of_windows: defaultdict[int, list[int]] = defaultdict(list)
+        for number, window in enumerate(windows):
+            for at in range(window.since // length * length, window.until, length):
+                of_windows[at // length].append(number)
+        return cls(whole, length, of_windows)
+
+    @property
+    def number(self) -> ColumnElement[Any]:
+        """That of the part that a call began in."""
+        return _ROW.started // literal_column(str(self.length * NANO), BigInteger)
 
 
 def of_trace(connection: Connection, trace_id: str, only: Filter = ALL) -> Totals:
     """The calls of a trace together, however many they are."""
     asked = select(*_added_up()).where(_ROW.trace_id == trace_id, *having(only.values))
     return Totals(*_numbers(connection.execute(asked).one()))
-
-
-def _sums(connection: Connection, window: Window, wanted: Wanted, group: Group) -> defaultdict[Key, int]:
-    found: defaultdict[Key, int] = defaultdict(int)
-    keys = _keys(group)
-    asked = select(*keys, *_added_up()).where(during(window), *having(wanted))
-    for row in connection.execute(asked.group_by(*keys) if keys else asked):
-        found[_key(row[: len(keys)])] = packed(_numbers(row[len(keys) :]))
-    return found
-
-
-def _tallies(connection: Connection, window: Window, wanted: Wanted, group: Group) -> defaultdict[Key, Tally]:
-    found: defaultdict[Key, Tally] = defaultdict(Tally)
-    asked = select(_ROW.ended - _ROW.started, *_keys(group)).where(during(window), _LEFT, *having(wanted))
-    for nanoseconds, *key in connection.execute(asked):
-        found[_key(key)].count(bin_of(nanoseconds))
-    return found
 
 
 def _numbers(row: Iterable[Any]) -> tuple[int, ...]:

@@ -77,6 +77,14 @@ def test_a_budget_that_is_hardly_used_is_behind_one_that_is_and_before_one_witho
     }
 
 
+def test_a_run_that_is_named_after_a_day_takes_no_place_from_the_counters_of_that_day(store: Store) -> None:
+    counters = [Counter("user", "ann", f"nightly-{DAY}"), Counter("user", "bob", DAY), Counter("user", "cid", DAY)]
+    for number, counter in enumerate(counters):
+        store.settle(f"s{number}", [Claim(counter, 0)], [90 - number])
+    for after in (None, ""):
+        assert [*store.search(Search("user", "USD", (DAY,), 100, 1, after))] == [counters[1]]
+
+
 def test_changes_are_told_from_the_last_to_the_first_page_by_page(store: Store) -> None:
     counters = [Counter("run", f"r{number % 12}", f"r{number % 12}") for number in range(30)]
     for number, counter in enumerate(counters):

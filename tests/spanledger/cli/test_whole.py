@@ -64,3 +64,12 @@ def test_what_is_no_plain_file_is_written_as_it_is(tmp_path: Path) -> None:
         file.write(b"rows")
     assert (os.read(reader, 10), pipe.is_fifo()) == (b"rows", True)
     os.close(reader)
+
+
+def test_a_pipe_that_has_no_name_is_written_as_it_is() -> None:
+    reader, writer = os.pipe()
+    with whole(Path(f"/dev/fd/{writer}")) as file:
+        file.write(b"rows")
+    assert os.read(reader, 10) == b"rows"
+    os.close(reader)
+    os.close(writer)

@@ -11,6 +11,7 @@ from tests.support.entries import BEGIN, NANO
 from spanledger.ledger import Entry, database
 from spanledger.ledger.closing import close_all
 from spanledger.ledger.filters import Filter, Window
+from spanledger.ledger.listing import PAGE
 from spanledger.ledger.migrate import migrate
 from spanledger.ledger.tenants import page
 from spanledger.ledger.writes import write
@@ -53,3 +54,14 @@ def test_many_tenants_and_operations_take_as_many_statements_as_one(tmp_path: Pa
     assert (few[0], many[0]) == (1, 61)
     assert few[1] == many[1]
     engine.dispose()
+
+
+def test_a_page_has_as_many_tenants_of_a_user_as_it_may(tmp_path: Path) -> None:
+    engine = database.engine(f"sqlite://{tmp_path}/calls.sqlite")
+    migrate(engine)
+    one = Entry("first", BEGIN, BEGIN + 1, "chat", "openai", user="ann", cost=1)
+    write(engine, [one, *(one._replace(id=f"{n}", tenant=f"t-{n}") for n in range(PAGE + 1))])
+    with database.reading(engine) as connection:
+        found = page(connection, WHOLE, Filter(user="ann"), limit=PAGE)
+    assert [tenant.operations for tenant in found.tenants] == [{"chat": 1}] * PAGE
+    assert found.tenants[0].name == ""

@@ -10,6 +10,7 @@ from spanledger.budget.search import Search
 from spanledger.budget.sqlite import counters
 from spanledger.budget.store import UNIT, Counter, Figures
 
+_SEPARATOR = Counter.prefix("")
 #: SQLite takes some thousands of parameters.
 _AT_ONCE = 900
 _LIMIT = "coalesce(max(raised), :limit)"
@@ -41,7 +42,7 @@ def _places(connection: sqlite3.Connection, search: Search) -> Iterator[str]:
         "mark": UNIT,
         "unit": "" if search.unit == "USD" else f"{UNIT}{search.unit}",
         "number": search.number,
-        **{f"ending{number}": ending for number, ending in enumerate(endings)},
+        **{f"ending{number}": f"{_SEPARATOR}{ending}" for number, ending in enumerate(endings)},
     }
     order = f"max(halted) DESC, {_SHARE} DESC, place" if search.after is None else "place"
     for (place,) in connection.execute(_PLACES.format(among=_among(search), order=order), asked):
@@ -49,8 +50,11 @@ def _places(connection: sqlite3.Connection, search: Search) -> Iterator[str]:
 
 
 def _among(search: Search) -> str:
-    """The windows that are meant; of a budget by the run the unit, which the key ends with unless it is USD."""
+    """The windows that are meant, with what is before them: a run may be named after a day, and end like one.
+
+    Of a budget by the run the unit, which the key ends with unless it is USD.
+    """
     if search.windows:
         named = ", ".join(f":ending{number}" for number in range(len(search.windows)))
-        return f"substr(key, -:cut) IN ({named})"
+        return f"substr(key, -:cut - 1) IN ({named})"
     return "CASE :unit WHEN '' THEN instr(key, :mark) = 0 ELSE substr(key, -length(:unit)) = :unit END"
