@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -21,6 +22,9 @@ from spanledger_instrumentation.openai import OpenAIAdapter
 #: A slow machine is no failure: an example may take as long as it takes.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+#: A shell starts what runs in the background deaf to Ctrl-C. Programs that tests start inherit this, and are to hear it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
