@@ -23,7 +23,7 @@ from spanledger_instrumentation.openai import OpenAIAdapter
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
-#: A shell starts what runs in the background deaf to Ctrl-C. Programs that tests start inherit this, and are to hear it.
+#: What a shell runs in the background is deaf to Ctrl-C, and so is what that starts; some that tests start are to hear.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
