@@ -1,6 +1,7 @@
 """Questions to the ledger: pure functions over a connection.
 
 Sums and percentiles come out of the rollups. Only questions about single users read rows, by an index on the user.
+Whatever adds up to more than 64 bits raises `packing.SumError`.
 """
 
 from __future__ import annotations
@@ -85,12 +86,13 @@ def percentiles_by(connection: Connection, group: str, window: Window, only: Fil
 def latencies(
     connection: Connection, groups: Collection[str | None], window: Window, only: Filter = ALL
 ) -> dict[str | None, dict[str, Percentiles]]:
-    """The same for several groups, as with `each`."""
+    """The same for several groups, as with `each`; of the keys that have calls that left."""
     found = _each(connection, groups, window, only, rolled.tallies, singles.tallies)
-    return {
+    took = {
         group: {key: Percentiles(*quantiles(tally.counts, 0.5, 0.95, 0.99)) for key, tally in of.items()}
         for group, of in found.items()
     }
+    return {group: {key: one for key, one in of.items() if one != Percentiles()} for group, of in took.items()}
 
 
 def operations(connection: Connection, window: Window, only: Filter = ALL, limit: int = 10) -> tuple[Operation, ...]:

@@ -131,7 +131,7 @@ class Tenant(Sums):
     tenant: str
     operations: int = Field(description="How many calls were made for it.")
     by_operation: dict[str, int] = Field(description="The same by operation.")
-    avg_tokens_per_operation: float | None
+    avg_tokens_per_operation: float | None = Field(description="Calls that told no usage are in it with 0 tokens.")
 
 
 class Tenants(Answer):

@@ -44,7 +44,7 @@ class LlmMetrics(Answer):
     total_cost_nano_usd: int
     unpriced_calls: int
     total_tokens: int
-    avg_tokens_per_request: float | None
+    avg_tokens_per_request: float | None = Field(description="Calls that told no usage are in it with 0 tokens.")
     error_rate: float | None = Field(description="The share of calls that failed, of 1.")
     error_rate_percent: float | None
 

@@ -166,6 +166,10 @@ def test_pages_of_tenants_lead_on_until_everybody_was_there(client: TestClient) 
     assert len(seen) == 4
 
 
+def test_tokens_per_operation_say_what_calls_without_usage_count_as(client: TestClient) -> None:
+    assert "a call that told no usage for 0 tokens" in client.get("/tenants?time_window_minutes=10080").text
+
+
 def test_the_filter_tells_any_from_not_said(client: TestClient) -> None:
     def to(**fields: str) -> str:
         return client.get("/filter", params={"to": "/calls", **fields}).headers["location"]
