@@ -15,9 +15,9 @@ from spanledger.ledger.schema import TOKENS, charges
 
 #: Characters of a wrong value that are repeated.
 _SHOWN = 40
-#: Tokens and nano-USD of one row, and the most of them: thousands of such rows still have a sum.
-_AMOUNTS = frozenset({*TOKENS, "cost", "reported_nano_usd", "saved", "amount"})
-_MOST = 10**15
+#: Tokens and nano-USD of which sums are kept, and the most that a row can have: hundreds of such rows still have a sum.
+_AMOUNTS = frozenset({*TOKENS, "cost", "reported_nano_usd", "amount"})
+_MOST = 10**16
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
