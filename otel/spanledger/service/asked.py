@@ -63,7 +63,9 @@ class Question(BaseModel):
 class Grouped(Question):
     """The same, and what to group by."""
 
-    group_by: Group | None = Field(None, description="Adds `groups`: the same figures for each value of this, for each UTC `day` by its date.")
+    group_by: Group | None = Field(
+        None, description="Adds `groups`: the same figures for each value of this, for each UTC `day` by its date."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,6 @@ def test_a_token_that_the_file_could_not_hold_is_refused(
     assert told.err == f"spanledger serve: the {field} of a token must have 1 to 256 characters\n"
 
 
-
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "costs.example.com"])
 def test_without_tokens_it_listens_on_loopback_only(capsys: pytest.CaptureFixture[str], host: str) -> None:
     assert main(["serve", "--host", host]) == 2

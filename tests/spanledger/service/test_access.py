@@ -227,7 +227,8 @@ def test_an_unknown_address_is_a_problem_too(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [("/healthz", 200), ("/readyz", 200), (COSTS, 200), ("/", 200), ("/api/no", 404), ("/v1/traces", 405)]
+    ("path", "status"),
+    [("/healthz", 200), ("/readyz", 200), (COSTS, 200), ("/", 200), ("/api/no", 404), ("/v1/traces", 405)],
 )
 def test_what_can_be_got_can_be_asked_for_its_head(small: Engine, path: str, status: int) -> None:
     app = serving(small)
