@@ -13,7 +13,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from spanledger.ledger import cuts, rolled, singles
-from spanledger.ledger.filters import ALL, Filter, Wanted, Window
+from spanledger.ledger.filters import ALL, Filter, Wanted, Window, day_named
 from spanledger.ledger.packing import unpacked
 from spanledger.ledger.plans import Group
 from spanledger.ledger.results import Operation, Percentiles, Projection, Totals
@@ -38,7 +38,7 @@ def totals(connection: Connection, window: Window, only: Filter = ALL) -> Totals
 
 
 def by(connection: Connection, group: str, window: Window, only: Filter = ALL) -> dict[str, Totals]:
-    """The same for each value of a dimension, of `user`, or for each UTC `day` (its beginning in seconds).
+    """The same for each value of a dimension, of `user`, or for each UTC `day` (2026-11-22).
 
     The key of calls where nothing was said is empty. Raises ValueError for what cannot be grouped by.
     """
@@ -152,7 +152,7 @@ def _each(
     if "day" in groups:
         days = window.steps(DAY)
         by_day = (of_rollups if only.rolled_up else of_calls)(connection, tuple(days.values()), only.values, [()])
-        found["day"] = {str(day): of[()][""] for day, of in zip(days, by_day, strict=True) if of[()]}
+        found["day"] = {day_named(day): of[()][""] for day, of in zip(days, by_day, strict=True) if of[()]}
     return found
 
 

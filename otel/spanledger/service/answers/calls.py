@@ -55,6 +55,7 @@ class Call(BaseModel):
     missing: list[str] = Field(description="What of the cost nobody knows.")
     estimated: bool
     suspect: bool = Field(description="What the provider said of the usage contradicts itself.")
+    hold_id: str | None = Field(description="The hold of budgets that it settled.")
     attempts: int
     finish_reason: str | None
     stream: bool
