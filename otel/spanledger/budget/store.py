@@ -215,6 +215,9 @@ class Store(Protocol):
     def extend(self, hold: str, claims: Sequence[Claim], ttl: float) -> Denied | None:
         """Hold the amounts of these claims on top (same counters, same order), and live `ttl` seconds from now on."""
 
+    def refuse(self, refused: Mapping[Counter, int]) -> None:
+        """Count refusals that were given without asking here: how many, by counter."""
+
     def expire(self) -> int:
         """Charge the holds whose time is over; how many there were. `reserve` and `figures` do it by themselves."""
 
@@ -269,6 +272,3 @@ class Lender(Store, Protocol):
         on; with nothing kept it is over. Of a hold that expired the charge becomes `keep`. `late`: the hold was no
         longer open. That `spent` and `keep` are no more than was held is up to the caller.
         """
-
-    def refuse(self, refused: Mapping[Counter, int]) -> None:
-        """Count refusals that were given without asking here: how many, by counter."""

@@ -84,7 +84,7 @@ class Ticket:
             failed("store", error)
             return Cut()  # the attempt finds out, and what is to be done about it
         except Refused as refused:
-            raise guard.refused(refused.refusal) from None
+            raise self._unasked(refused.refusal) from None
 
     def _cheaper(self, bound: Bound) -> str | None:
         """The model to take instead, where a budget that downgrades has no room for the one asked for."""
@@ -110,7 +110,8 @@ class Ticket:
             refusal = self._nothing_left(places)
         except StoreError as error:
             refusal = self._closed(places, error)
-        return None if refusal is None else guard.refused(refusal).refusal
+            return None if refusal is None else guard.refused(refusal).refusal
+        return None if refusal is None else self._unasked(refusal).refusal
 
     def _nothing_left(self, places: Sequence[Place]) -> Refusal | None:
         store = self._store(self._guard.store)
@@ -139,7 +140,7 @@ class Ticket:
         try:
             amounts = guard.estimator.amounts(self.asked, bounds, places)
         except Refused as refused:
-            raise guard.refused(refused.refusal) from None
+            raise self._unasked(refused.refusal) from None
         claims = tuple(place.claim(amount) for place, amount in zip(places, amounts, strict=True))
         store = guard.centre if any(bound.lasting for bound in bounds) else guard.store
         if (denied := self._reserve(places, claims, store)) is not None:
@@ -180,6 +181,17 @@ class Ticket:
         if denied is None:
             self._has(hold, places, claims)
         return denied
+
+    def _unasked(self, refusal: Refusal) -> Refused:
+        """Count a refusal that the store was not asked for, and tell everybody; returns what is to be raised."""
+        guard = self._guard
+        try:
+            refused = {place.counter: 1 for place in guard.places(self.asked) if place.budget.name == refusal.budget}
+            if guard.store is not None:
+                guard.store.refuse(refused)
+        except StoreError as error:
+            failed("store", error)
+        return guard.refused(refusal)
 
     def _has(self, hold: str, places: tuple[Place, ...], claims: tuple[Claim, ...]) -> None:
         self._hold, self._places, self._claims, self._asked_for = hold, places, claims, True

@@ -252,3 +252,13 @@ def test_changes_by_hand_are_the_centres(host: Host) -> None:
     store.reset(RUN, reason="as it was", who="ann")
     assert store.figure(RUN).committed == 2
     assert [entry.amount for entry in store.audit()] == [-2, None]
+
+
+def test_refusals_given_without_asking_are_seen_at_once_and_the_centre_is_told(host: Host) -> None:
+    store = host.process()
+    spend(store, "a", 4)
+    store.refuse({RUN: 2, DAY: 1})
+    assert (store.figure(RUN).refused, store.figure(DAY).refused) == (2, 1)
+    beat(store)
+    assert (host.centre.figure(RUN).refused, host.centre.figure(DAY).refused) == (2, 1)
+    assert store.figure(RUN).refused == 2

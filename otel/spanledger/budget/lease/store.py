@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -86,6 +86,12 @@ class LeasedStore(Passing):
         elif denied.kind != "in_flight":
             self._refusals.learn(claims, self.centre)
         return denied
+
+    def refuse(self, refused: Mapping[Counter, int]) -> None:
+        """Count refusals; the centre is told of them soon."""
+        with self._books.lock:
+            self._refusals.counts.update(refused)
+        self._keeper.ready()
 
     def settle(self, hold: str, claims: Sequence[Claim], actual: Sequence[int]) -> Settled:
         """End a hold and charge what was used."""
