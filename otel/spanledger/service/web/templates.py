@@ -31,6 +31,7 @@ def templates() -> Environment:
     made.filters |= {
         "usd": lambda nano: NONE if nano is None else usd(nano),
         "count": lambda value: shown(value, "count"),
+        "counted": counted,
         "number": lambda value: shown(value, "number"),
         "took": lambda ms: shown(None if ms is None else ms * 1e6, "ms"),
         "percent": lambda value: shown(None if value is None else value / 100, "share"),
@@ -47,6 +48,11 @@ def templates() -> Environment:
 def name(value: str | None) -> str:
     """A name that somebody gave, or that nobody did."""
     return shown(value, "text") if value else "(none)"
+
+
+def counted(number: int, what: str) -> str:
+    """So many of something: `1 call`, `2 calls`."""
+    return f"{shown(number, 'count')} {what}{'' if number == 1 else 's'}"
 
 
 def label(field: str) -> str:

@@ -52,7 +52,11 @@ def test_the_overview_says_what_the_api_says(client: TestClient) -> None:
     assert f"Today (UTC) {usd(costs['daily_cost_nano_usd'])}" in shown
     assert f"Spend in this window {usd(costs['total_cost_nano_usd'])}" in shown
     assert f"about {usd(costs['projected_daily_cost_nano_usd'])} by midnight" in shown
-    assert f"30 days cost about {usd(costs['projected_monthly_cost_nano_usd'])}, at the rate of the last 7" in shown
+    assert (
+        f"30 days cost about {usd(costs['projected_monthly_cost_nano_usd'])}, at the rate of the last 7 whole days"
+        in shown
+    )
+    assert f"{speed['refused']} refused, 1 lost attempt " in shown
     month = client.get("/api/metrics/costs?since=2026-11-01").json()["costs"]
     assert f"This month (UTC) {usd(month['total_cost_nano_usd'])}" in shown
     assert f"Unpriced calls {costs['unpriced_calls']}" in shown
@@ -186,6 +190,17 @@ def test_the_bill_of_a_tenant_comes_as_a_file(client: TestClient) -> None:
     assert "attachment" in answer.headers["content-disposition"]
 
 
+def test_both_files_of_a_page_are_of_the_time_that_it_shows(client: TestClient) -> None:
+    for asked in ("", "?time_window_minutes=10080", "?since=2026-11-03T05:07Z&until=2026-11-09T15:31Z&tenant=acme"):
+        links = re.findall(r'class="button" href="([^"]+)" download', client.get(f"/tenants{asked}").text)
+        bill, every = (list(csv.DictReader(io.StringIO(client.get(html.unescape(link)).text))) for link in links)
+        calls = [row for row in every if row["kind"] == "call" and row["status"] != "refused"]
+        assert sum(int(row["calls"]) for row in bill) == len(calls) > 100
+        assert sum(int(row["cost_usd"].replace(".", "") or 0) for row in bill) == sum(
+            int(row["cost"] or 0) for row in every
+        )
+
+
 def test_a_refresh_brings_what_changes_and_nothing_around_it(client: TestClient) -> None:
     part = client.get("/", headers={"x-spanledger-refresh": "1"}).text
     assert "<html" not in part
@@ -245,6 +260,8 @@ def test_pages_stay_small_however_many_tenants_models_and_halts_there_are(tmp_pa
         parts.store.settle(name, [Claim(counter, 5, 5)], [5])
         parts.store.reserve(f"{name}-2", [Claim(counter, 1, 5, sticky=True)], 60)
     client = asking(dashboard.app(parts))
+    shown = text(client.get("/").text)
+    assert (shown.count("224 more"), shown.count("225 more")) == (1, 1)  # models; tenants, and the one of all
     for path, rows, said in (
         ("/tenants", 50, "Those that cost less"),
         ("/tenants?tenant=all", 201, "30 more"),
