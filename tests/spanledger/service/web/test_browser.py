@@ -15,9 +15,11 @@ from tests.support.serving import tokens
 
 from spanledger.budget.redis import RedisStore
 from spanledger.budget.store import Claim, Counter
-from spanledger.ledger import database
+from spanledger.ledger import CacheEvent, Entry, database
+from spanledger.ledger.writes import write
 from spanledger.service.web.looked import address
 from spanledger.service.web.page import EVERY
+from spanledger.usage import Usage
 
 #: One browser and one ledger for all of them.
 pytestmark = pytest.mark.xdist_group("dashboard")
@@ -41,6 +43,7 @@ def test_every_page_is_sound_in_light_and_dark_and_on_a_phone(site: str, tab: Wa
     assert faults(page, "color-contrast", "link-in-text-block") == []
     page.set_viewport_size({"width": 375, "height": 740})
     assert width(page) <= 375
+    assert page.evaluate("[...document.querySelectorAll('.scroll')].every((one) => one.scrollWidth <= one.clientWidth)")
     assert faults(page, "scrollable-region-focusable", "target-size") == []
     assert tab.complaints == []
     assert {urlsplit(url).netloc for url in tab.requests} == {urlsplit(site).netloc}
@@ -219,3 +222,19 @@ def test_hostile_names_stay_text_in_the_browser(hostile: dashboard.Made, tab: Wa
             assert tab.page.locator("main img").count() == 0
     assert tab.complaints == []
     assert len(set(tab.requests)) > 6
+
+
+def test_names_of_any_length_stay_in_their_places(tmp_path: Path, tab: Watched) -> None:
+    parts, name = dashboard.made(tmp_path, calls=0), "x" * 512
+    at = int((dashboard.NOW - 60) * dashboard.NANO)
+    call = Entry(name, at, at + 1, name, "openai", usage=Usage(1, 1), tenant=name, stage=name, request_model=name)
+    write(parts.engine, [call, CacheEvent(name, at, name, hit=True)])
+    with dashboard.listening(dashboard.app(parts)) as site:
+        for path, asked in (("/", {}), ("/calls", {"tenant": name, "stage": name}), ("/tenants", {"tenant": name}),
+                            ("/call", {"id": name}), ("/cache", {})):  # fmt: skip
+            for across in (1280, 375):
+                tab.page.set_viewport_size({"width": across, "height": 740})
+                tab.visit(site + address(path, **asked))
+                assert width(tab.page) <= across, path
+                for chip in tab.page.locator(".chip").all():
+                    assert chip.locator("[aria-hidden]").bounding_box()["x"] < across - 12  # type: ignore[index]

@@ -271,3 +271,6 @@ def test_pages_stay_small_however_many_tenants_models_and_halts_there_are(tmp_pa
         assert (page.count('<th scope="row"'), said in page) == (rows, True), path
         assert len(page) < 300_000
     assert client.get("/tenants.csv").text.count("\n") == 461
+    last = client.get("/tenants?tenant=n-229").text
+    assert last.count('value="=n-229" selected') == 2  # beyond what is offered, and still what is chosen
+    assert last.count("there are more") == 3
