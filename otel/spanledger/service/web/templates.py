@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from spanledger.budget.model import told
-from spanledger.money import usd
+from spanledger.money import nine_places, usd
 from spanledger.report.cells import NONE, shown
 from spanledger.service.web.assets import assets
 from spanledger.service.web.looked import address
@@ -30,6 +30,7 @@ def templates() -> Environment:
     )
     made.filters |= {
         "usd": lambda nano: NONE if nano is None else usd(nano),
+        "exactly": exactly,
         "count": lambda value: shown(value, "count"),
         "counted": counted,
         "number": lambda value: shown(value, "number"),
@@ -48,6 +49,12 @@ def templates() -> Environment:
 def name(value: str | None) -> str:
     """A name that somebody gave, or that nobody did."""
     return shown(value, "text") if value else "(none)"
+
+
+def exactly(nano: int) -> str:
+    """Money to the last place, so that whoever adds up gets the sum."""
+    whole, _, places = nine_places(nano).partition(".")
+    return f"${int(whole):,}.{places.rstrip('0'):0<2}"
 
 
 def counted(number: int, what: str) -> str:

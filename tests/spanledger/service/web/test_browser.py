@@ -116,6 +116,18 @@ def test_somebody_signs_in_and_out(parts: dashboard.Made, tmp_path: Path, tab: W
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+def test_an_axis_of_money_has_the_same_places_everywhere(site: str, tab: Watched) -> None:
+    tab.page.add_init_script(
+        "window.said = []; const draw = CanvasRenderingContext2D.prototype.fillText;"
+        "CanvasRenderingContext2D.prototype.fillText = function (...all) { said.push(all[0]); draw.apply(this, all); }"
+    )
+    for path, marks in ((PAGES["budget"], {"$0.00", "$0.50", "$1.00"}), ("/", {"$0.00", "$0.10", "$0.20", "$0.30"})):
+        tab.visit(site + path)
+        expect(tab.page.locator(".plot canvas")).to_be_visible()
+        tab.page.wait_for_function("said.length > 3")
+        assert {one for one in tab.page.evaluate("said") if one.startswith("$")} == marks
+
+
 def test_charts_are_drawn_from_the_tables_beside_them(site: str, tab: Watched) -> None:
     for path in (PAGES["overview"], PAGES["budget"]):
         tab.visit(site + path)

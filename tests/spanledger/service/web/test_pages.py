@@ -6,6 +6,7 @@ import csv
 import html
 import io
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -128,10 +129,24 @@ def test_a_call_is_explained_line_by_line(client: TestClient) -> None:
     one = client.get(f"/api/calls/{dashboard.RUN}-4").json()
     shown = text(client.get(f"/call?id={dashboard.RUN}-4").text)
     assert "These lines come to what the call cost" in shown
-    assert f"Together {usd(one['cost_nano_usd'])}" in shown
+    assert f"Together ${one['cost_usd']}" in shown
+    lines = re.findall(r"\$([\d.]+)", shown.partition("Together")[0].partition("Kind Used Price Cost")[2])[1::2]
+    assert sum(map(Decimal, lines)) == Decimal(str(one["cost_usd"])), "as whoever adds them up finds"
     assert f"output {one['tokens_output']:,} $15 / 1M" in shown
     assert f"tenant/day acme 2026-11-19 {usd(one['cost_nano_usd'])}" in shown
     assert f"http://127.0.0.1:16686/trace/{4711:032x}" in client.get(f"/call?id={dashboard.RUN}-4").text
+
+
+def test_a_page_of_one_thing_says_in_its_title_of_which(client: TestClient) -> None:
+    titles = {
+        PAGES["call"]: f"Call {dashboard.RUN}-4",
+        PAGES["run"]: f"Run {dashboard.RUN}",
+        PAGES["budget"]: "Budget tenant/day of acme",
+        PAGES["tenant"]: "Tenants: acme",
+        PAGES["tenants"]: "Tenants",
+    }
+    for path, title in titles.items():
+        assert f"<title>{title} · spanledger</title>" in client.get(path).text
 
 
 def test_a_run_marks_what_was_lost_failed_and_refused_and_says_each_cost(client: TestClient) -> None:
