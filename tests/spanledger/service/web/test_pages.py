@@ -67,6 +67,14 @@ def test_the_overview_says_what_the_api_says(client: TestClient) -> None:
         assert one["stage"] in shown
 
 
+def test_the_calls_that_failed_are_as_many_as_their_rate_says(client: TestClient) -> None:
+    asked = {"time_window_minutes": 43_200}
+    speed = client.get("/api/metrics/performance", params=asked).json()["performance"]["all_operations"]
+    failed = round(speed["error_rate_percent"] * speed["count"] / 100)
+    assert failed > speed["timeouts"] > 0
+    assert f"{failed} failed, {speed['timeouts']} of them timeouts" in text(client.get("/", params=asked).text)
+
+
 def test_the_overview_lists_the_operations_that_cost_most_with_how_they_did(client: TestClient) -> None:
     told = client.get("/api/metrics/dashboard", params={"time_window_minutes": 1440}).json()
     shown = text(client.get("/").text).partition("Operations that cost most")[2]
