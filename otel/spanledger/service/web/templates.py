@@ -15,6 +15,8 @@ from spanledger.report.cells import NONE, shown
 from spanledger.service.web.assets import assets
 from spanledger.service.web.looked import address
 
+#: Fields that are points in time: `Started`, `Ended`, `First chunk`.
+_MOMENTS = tuple((word, f"{word} (UTC)") for word in ("Started", "Ended", "First chunk"))
 _FOLDER = Path(__file__).with_name("templates")
 
 
@@ -65,7 +67,7 @@ def counted(number: int, what: str) -> str:
 def label(field: str) -> str:
     """What a field of an answer is called before people."""
     words = field.replace("_", " ").capitalize()
-    for ours, theirs in (("nano usd", "in nano-USD"), (" id", " ID"), (" ms", " in ms")):
+    for ours, theirs in (("nano usd", "in nano-USD"), (" id", " ID"), (" ms", " in ms"), *_MOMENTS):
         words = words.replace(ours, theirs)
     return words
 

@@ -141,6 +141,7 @@ def test_a_call_is_explained_line_by_line(client: TestClient) -> None:
     lines = re.findall(r"\$([\d.]+)", shown.partition("Together")[0].partition("Kind Used Price Cost")[2])[1::2]
     assert sum(map(Decimal, lines)) == Decimal(str(one["cost_usd"])), "as whoever adds them up finds"
     assert f"output {one['tokens_output']:,} $15 / 1M" in shown
+    assert f"Started (UTC) {one['started'][:10]}" in shown
     assert f"tenant/day acme 2026-11-19 {usd(one['cost_nano_usd'])}" in shown
     assert f"http://127.0.0.1:16686/trace/{4711:032x}" in client.get(f"/call?id={dashboard.RUN}-4").text
 
@@ -201,6 +202,18 @@ def test_the_filter_tells_any_from_not_said(client: TestClient) -> None:
     assert to(tenant="=", user="ann") == "/calls?tenant=&user=ann"
     assert client.get("/filter", params={"to": "//evil.example"}).headers["location"] == "/"
     assert "(none)" in client.get("/calls?tenant=").text
+
+
+def test_a_month_is_chosen_in_the_filter_and_stays_chosen(client: TestClient) -> None:
+    form = client.get("/tenants?tenant=acme").text
+    assert '<input type="datetime-local" name="since" value="">' in form
+    chosen = {"to": "/tenants", "since": "2026-11-01T00:00", "until": "2026-11-08T00:00", "tenant": "=acme"}
+    page = client.get("/filter", params=chosen, follow_redirects=True).text
+    assert "2026-11-01 00:00:00 to 2026-11-08 00:00:00 UTC" in text(page)
+    for name in ("since", "until"):
+        assert f'<input type="datetime-local" name="{name}" value="{chosen[name]}">' in page
+    elsewhere = client.get("/tenants", params={"since": "2026-11-01T02:00+02:00", "until": "2026-11-08"}).text
+    assert 'name="since" value="2026-11-01T00:00"' in elsewhere
 
 
 def test_the_bill_of_a_tenant_comes_as_a_file(client: TestClient) -> None:
