@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -21,6 +22,9 @@ from spanledger_instrumentation.openai import OpenAIAdapter
 #: A slow machine is no failure: an example may take as long as it takes.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+#: What a shell runs in the background is deaf to Ctrl-C, and so is what that starts; some that tests start are to hear.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

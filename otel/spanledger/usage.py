@@ -242,19 +242,19 @@ def count(value: object) -> int:
 
 
 def from_attributes(attributes: Mapping[str, Any]) -> Usage | None:
-    """The usage that a span under our names claims, None if it claims none."""
-    told = _told(_UNIT_OF, attributes)
+    """The usage that a span under our names claims, None if it claims none. Suspect, where a count is no number."""
+    told, unread = _told(_UNIT_OF, attributes)
     units = (Units(**told) or NO_UNITS) if told else NO_UNITS
     claimed = names.GEN_AI_USAGE_INPUT_TOKENS in attributes or names.GEN_AI_USAGE_OUTPUT_TOKENS in attributes
     if not claimed and not units:
         return None
-    counts = _told(_COUNT_OF, attributes)
+    counts, odd = _told(_COUNT_OF, attributes)
     if max(counts.values(), default=0) > PLAUSIBLE:
         return None
     return Usage(
         **counts,
         estimated=attributes.get(names.SPANLEDGER_USAGE_ESTIMATED) is True,
-        suspect=attributes.get(names.SPANLEDGER_USAGE_SUSPECT) is True,
+        suspect=attributes.get(names.SPANLEDGER_USAGE_SUSPECT) is True or odd or unread,
         units=units,
     ).flagged()
 
@@ -268,10 +268,21 @@ _COUNT_OF = {
 _UNIT_OF = {name: field for field, name in _UNIT_NAMES}
 
 
-def _told(fields_: dict[str, str], attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers among the attributes, by field."""
-    return {
-        fields_[name]: count(value)
-        for name in fields_.keys() & attributes.keys()
-        if isinstance(value := attributes[name], (int, float))
-    }
+def _told(fields_: dict[str, str], attributes: Mapping[str, Any]) -> tuple[dict[str, int], bool]:
+    """The counts among the attributes, by field, and whether there is one that cannot be read."""
+    said = {fields_[name]: _number(attributes[name]) for name in fields_.keys() & attributes.keys()}
+    counts = {field: number for field, number in said.items() if number is not None}
+    return counts, len(counts) < len(said)
+
+
+def _number(value: object) -> int | None:
+    """A count, which some libraries write as text; None where it is none."""
+    if type(value) is int:
+        return value
+    if isinstance(value, str) and len(value) <= _DIGITS and value.isascii() and value.isdecimal():
+        return int(value)
+    return count(value) if isinstance(value, float) and math.isfinite(value) else None
+
+
+#: Of a count that is text, at most.
+_DIGITS = 20

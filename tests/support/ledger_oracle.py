@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 
 from spanledger.ledger import Entry
 from spanledger.ledger.filters import Filter, Window
@@ -16,7 +17,7 @@ def value(entry: Entry, name: str) -> str:
     if name == "model":
         return entry.request_model or entry.response_model or ""
     if name == "day":
-        return str(entry.started // NANO // 86_400 * 86_400)
+        return f"{datetime.fromtimestamp(entry.started // NANO, UTC):%Y-%m-%d}"
     return getattr(entry, name) or ""
 
 

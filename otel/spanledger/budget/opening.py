@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +16,8 @@ from spanledger.errors import ConfigError
 
 AUTO = "auto"
 _FORMS = "auto, memory:, sqlite:///absolute/path, sqlite:relative/path or redis://host:6379/0"
+#: The first that knows all of our SQL, the ledger's too: `ON CONFLICT DO UPDATE`.
+SQLITE = (3, 24)
 _REDIS = ("redis", "rediss", "unix")
 
 
@@ -35,11 +38,20 @@ def open_store(url: str) -> Store:
 
 
 def file_of(url: str, setting: str = "SPANLEDGER_STORE") -> Path | None:
-    """The file that the URL of a setting names; None where it names no file. Raises ConfigError."""
-    if url == AUTO:
-        return default_path()
+    """The file that the URL of a setting names; None where it names no file.
+
+    Raises:
+        ConfigError: it cannot be a file, or this Python's SQLite is too old for one.
+    """
     scheme, colon, rest = url.partition(":")
-    return _path(url, rest, setting) if colon and scheme == "sqlite" else None
+    if url != AUTO and not (colon and scheme == "sqlite"):
+        return None
+    if sqlite3.sqlite_version_info < SQLITE:
+        raise ConfigError(
+            f"{setting}: a file needs SQLite {'.'.join(map(str, SQLITE))} or later, and this Python has "
+            f"{sqlite3.sqlite_version}: take another Python, or a server"
+        )
+    return default_path() if url == AUTO else _path(url, rest, setting)
 
 
 def existing_store(url: str) -> Store:

@@ -9,14 +9,16 @@ import os
 import platform
 import socket
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import entry_points, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from spanledger import config
 from spanledger.budget import reading
 from spanledger.call import Calls
+from spanledger.cli.finding import Finding, State
+from spanledger.cli.kept import kept
 from spanledger.cli.run import environment
 from spanledger.config import Settings
 from spanledger.endpoint import endpoints
@@ -25,17 +27,7 @@ from spanledger.lineage import Lineage
 from spanledger.pipeline.runtime import ADAPTERS
 from spanledger.pricing import PriceBook, open_book
 
-State = Literal["ok", "note", "problem"]
 _MARKS: dict[State, str] = {"ok": "ok  ", "note": "note", "problem": "FAIL"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at: how it is, and what to do if that is not well."""
-
-    topic: str
-    state: State
-    text: str
 
 
 def add(commands: Any) -> None:
@@ -141,12 +133,15 @@ def _settings(settings: Settings, environ: dict[str, str]) -> Iterator[Finding]:
 
 
 def _budgets(settings: Settings) -> Iterator[Finding]:
+    budgeted = True
     try:
         budgets = reading.read(settings)
     except ConfigError as error:
         yield Finding("budgets", "problem", f"every call is refused until this is mended: {error}")
     else:
+        budgeted = bool(budgets)
         yield Finding("budgets", "ok", ", ".join(budget.name for budget in budgets) or "none")
+    yield from kept(settings, budgeted=budgeted)
 
 
 def _reachable(environ: dict[str, str]) -> Iterator[Finding]:

@@ -70,11 +70,15 @@ def told() -> Iterator[None]:
     """What a database says becomes what the user is told."""
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  as above
 
+    from spanledger.ledger.packing import SumError  # noqa: PLC0415  as above
+
     try:
         yield
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", error)).partition("\n")[0]
         raise ConfigError(f"SPANLEDGER_DATABASE_URL: the ledger cannot be used: {reason}") from error
+    except SumError as error:
+        raise ConfigError(str(error)) from error
 
 
 def moment(text: str) -> int:

@@ -20,7 +20,7 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
 
     It keeps the permissions of the file that was there. What is no plain file, such as a pipe, is written as it is.
     Only where the process cannot do anything any more, as after SIGKILL, a file `.spanledger-*.part` stays behind.
-    Raises OSError.
+    Raises OSError, in words that say so where the folder cannot be written to.
     """
     if path.exists() and not path.is_file():  # what `/dev/stdout` and `>(gzip)` lead to may have no name of its own
         with path.open("wb") as file:
@@ -29,7 +29,7 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
     target = Path(os.path.realpath(path))  # a link goes on to be one
     beside = target.with_name(f".spanledger-{secrets.token_hex(8)}.part")
     try:
-        with _terminable(), beside.open("xb") as file:
+        with _terminable(), _new(beside) as file:
             if target.exists():
                 shutil.copymode(target, beside)
             yield file
@@ -38,6 +38,14 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
         beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _new(beside: Path) -> IO[bytes]:
+    try:
+        return beside.open("xb")
+    except PermissionError as error:
+        why = "nothing may be written there, where a file becomes whole before it takes its place; name another folder"
+        raise PermissionError(error.errno, why, str(beside.parent)) from error
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from spanledger.ledger import mark
 from spanledger.ledger.cuts import DAY, MINUTE, WEEK
-from spanledger.ledger.filters import ALL, Filter, Window, column_of
+from spanledger.ledger.filters import ALL, Filter, Window, column_of, day_named
 from spanledger.ledger.hits import FINEST, KNOWN, cut_of
 from spanledger.ledger.results import Hits
 from spanledger.ledger.schema import calls, runs, scores
@@ -57,7 +57,7 @@ def hits(connection: Connection, window: Window, only: Filter = ALL) -> dict[str
 
 
 def hits_by(connection: Connection, group: str, window: Window, only: Filter = ALL) -> dict[str, dict[str, Hits]]:
-    """The same for each value of what events say of their call, or for each UTC `day` (its beginning in seconds).
+    """The same for each value of what events say of their call, or for each UTC `day` (2026-11-22).
 
     Raises ValueError for what cannot be grouped by.
     """
@@ -94,7 +94,7 @@ def _hits(connection: Connection, window: Window, only: Filter, group: str | Non
     rows = connection.execute(text(" UNION ALL ".join(parts)), bound).tuples() if parts else ()
     found: defaultdict[str, defaultdict[str, Hits]] = defaultdict(lambda: defaultdict(Hits))
     for of, layer, sign, hit, missed in rows:
-        found[str(of)][layer] += Hits(sign * int(hit), sign * int(missed))
+        found[_named(group, of)][layer] += Hits(sign * int(hit), sign * int(missed))
     asked = {of: {layer: one for layer, one in by.items() if one != Hits()} for of, by in found.items()}
     return {of: layers for of, layers in asked.items() if layers}
 
@@ -119,8 +119,12 @@ def _marks(connection: Connection, window: Window, only: Filter, group: str | No
         asked = asked.select_from(scores.outerjoin(calls, calls.c.id == score.call))
     found: defaultdict[str, dict[str, Marks]] = defaultdict(dict)
     for of, name, count, mean, low, high, above in connection.execute(asked.group_by(literal_column("1"), score.name)):
-        found[str(of)][name] = Marks(int(count), float(mean), float(low), float(high), int(above))
+        found[_named(group, of)][name] = Marks(int(count), float(mean), float(low), float(high), int(above))
     return found
+
+
+def _named(group: str | None, of: Any) -> str:
+    return day_named(int(of)) if group == "day" else str(of)
 
 
 def _key(group: str | None) -> ColumnElement[Any]:

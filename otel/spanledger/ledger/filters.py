@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_
@@ -105,6 +106,11 @@ def _one_of(name: str, values: Collection[str]) -> ColumnElement[bool]:
     if len(told) == len(values):
         return said
     return or_(said, nothing) if told else nothing
+
+
+def day_named(at: int) -> str:
+    """The UTC day that begins at `at`, seconds since the epoch: 2026-11-22."""
+    return datetime.fromtimestamp(at, UTC).date().isoformat()
 
 
 def during(window: Window) -> ColumnElement[bool]:

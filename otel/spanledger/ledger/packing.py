@@ -6,20 +6,33 @@ import struct
 
 from spanledger.ledger.schema import SUMS
 
-_NUMBERS = struct.Struct(f"<{len(SUMS)}q")
-#: The highest bit of each number, which is its sign.
-_SIGNS = sum(1 << (64 * place + 63) for place in range(len(SUMS)))
+#: Bits from one number to the next. There is room between them for what 2**32 numbers come to: none runs into another.
+_LANE = 96
+_NUMBERS = struct.Struct("<" + "q4x" * len(SUMS))
+#: The highest bit of each number, which is its sign, and the room above it.
+_SIGNS = sum(1 << (_LANE * place + 63) for place in range(len(SUMS)))
+_ROOM = sum(((1 << _LANE) - (1 << 64)) << (_LANE * place) for place in range(len(SUMS)))
+
+
+class SumError(OverflowError):
+    """A sum has more than 64 bits. The message is a sentence that says what to do."""
+
+    def __init__(self) -> None:
+        super().__init__("What these calls come to has more than 64 bits; ask for less time or for fewer calls at once")
 
 
 def packed(numbers: tuple[int, ...]) -> int:
-    """Numbers of 64 bits as one; the sum of such is that of the sums. Raises OverflowError where one has more bits."""
+    """Numbers of 64 bits as one; the sum of such is that of the sums. Raises SumError where one has more bits."""
     try:
         raw = int.from_bytes(_NUMBERS.pack(*numbers), "little")
-    except struct.error as error:
-        raise OverflowError(str(error)) from None
+    except struct.error:
+        raise SumError from None
     return (raw ^ _SIGNS) - _SIGNS
 
 
 def unpacked(sums: int) -> tuple[int, ...]:
-    """The numbers again."""
-    return _NUMBERS.unpack(((sums + _SIGNS) ^ _SIGNS).to_bytes(_NUMBERS.size, "little"))
+    """The numbers again. Raises SumError where one has more than 64 bits."""
+    raised = sums + _SIGNS
+    if raised & _ROOM:
+        raise SumError
+    return _NUMBERS.unpack((raised ^ _SIGNS).to_bytes(_NUMBERS.size, "little"))

@@ -37,11 +37,16 @@ class Table(NamedTuple):
     added: str | None
 
 
-ROLLUPS = Table(
-    "rollups",
-    ", ".join(f"r.{name}" for name in SUMS),
-    ", ".join(f"CAST(SUM(d.sign * r.{name}) AS BIGINT)" for name in SUMS),
-)
+def _rollups(added: str) -> Table:
+    return Table("rollups", ", ".join(f"r.{name}" for name in SUMS), ", ".join(added.format(name) for name in SUMS))
+
+
+#: By the kind of database. PostgreSQL adds whole numbers up to one of another type. SQLite keeps a sum that has no room
+#: in 64 bits as a float, which must not be taken for a whole number.
+ROLLUPS = {
+    "postgresql": _rollups("CAST(SUM(d.sign * r.{}) AS BIGINT)"),
+    "sqlite": _rollups("SUM(d.sign * r.{})"),
+}
 LATENCIES = Table("latencies", "r.bins", None)
 
 

@@ -1,6 +1,7 @@
 """Questions to the ledger: pure functions over a connection.
 
 Sums and percentiles come out of the rollups. Only questions about single users read rows, by an index on the user.
+Whatever adds up to more than 64 bits raises `packing.SumError`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from spanledger.ledger import cuts, rolled, singles
-from spanledger.ledger.filters import ALL, Filter, Wanted, Window
+from spanledger.ledger.filters import ALL, Filter, Wanted, Window, day_named
 from spanledger.ledger.packing import unpacked
 from spanledger.ledger.plans import Group
 from spanledger.ledger.results import Operation, Percentiles, Projection, Totals
@@ -37,7 +38,7 @@ def totals(connection: Connection, window: Window, only: Filter = ALL) -> Totals
 
 
 def by(connection: Connection, group: str, window: Window, only: Filter = ALL) -> dict[str, Totals]:
-    """The same for each value of a dimension, of `user`, or for each UTC `day` (its beginning in seconds).
+    """The same for each value of a dimension, of `user`, or for each UTC `day` (2026-11-22).
 
     The key of calls where nothing was said is empty. Raises ValueError for what cannot be grouped by.
     """
@@ -85,12 +86,13 @@ def percentiles_by(connection: Connection, group: str, window: Window, only: Fil
 def latencies(
     connection: Connection, groups: Collection[str | None], window: Window, only: Filter = ALL
 ) -> dict[str | None, dict[str, Percentiles]]:
-    """The same for several groups, as with `each`."""
+    """The same for several groups, as with `each`; of the keys that have calls that left."""
     found = _each(connection, groups, window, only, rolled.tallies, singles.tallies)
-    return {
+    took = {
         group: {key: Percentiles(*quantiles(tally.counts, 0.5, 0.95, 0.99)) for key, tally in of.items()}
         for group, of in found.items()
     }
+    return {group: {key: one for key, one in of.items() if one != Percentiles()} for group, of in took.items()}
 
 
 def operations(connection: Connection, window: Window, only: Filter = ALL, limit: int = 10) -> tuple[Operation, ...]:
@@ -150,7 +152,7 @@ def _each(
     if "day" in groups:
         days = window.steps(DAY)
         by_day = (of_rollups if only.rolled_up else of_calls)(connection, tuple(days.values()), only.values, [()])
-        found["day"] = {str(day): of[()][""] for day, of in zip(days, by_day, strict=True) if of[()]}
+        found["day"] = {day_named(day): of[()][""] for day, of in zip(days, by_day, strict=True) if of[()]}
     return found
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 
 from spanledger.ledger import mark
 from spanledger.ledger.bins import Tally
+from spanledger.ledger.dialect import adding_up
 from spanledger.ledger.filters import Wanted, Window
 from spanledger.ledger.packing import packed
 from spanledger.ledger.plans import LATENCIES, ROLLUPS, Group, Plan, Table, bound
@@ -31,7 +32,7 @@ _Row = tuple[int, list[tuple[Group, Key]], int, tuple[Any, ...]]
 def sums(connection: Connection, windows: Sequence[Window], wanted: Wanted, groups: Collection[Group]) -> list[Sums]:
     """Of each window the sums of each group by key, `packed`."""
     found: list[Sums] = [{group: defaultdict(int) for group in groups} for _ in windows]
-    for window, keys, sign, values in _rows(connection, ROLLUPS, windows, wanted, groups):
+    for window, keys, sign, values in _rows(connection, ROLLUPS[connection.dialect.name], windows, wanted, groups):
         one = sign * packed(values)
         for group, key in keys:
             found[window][group][key] += one
@@ -59,7 +60,9 @@ def _rows(
         return
     takers = {read: [(group, _key(group, names)) for group in whose] for read, whose in plan.whose.items()}
     first = _TOLD + len(names)
-    for row in connection.execute(text(statement), bound(wanted)).tuples().all():
+    with adding_up():
+        rows = connection.execute(text(statement), bound(wanted)).tuples().all()
+    for row in rows:
         yield row[0], [(group, key(row)) for group, key in takers[row[1], row[2]]], row[3], row[first:]
 
 

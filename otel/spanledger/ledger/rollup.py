@@ -71,25 +71,20 @@ class Change:
     def __init__(self) -> None:
         self._sums: defaultdict[At, int] = defaultdict(int)
         self._bins: defaultdict[At, Bins] = defaultdict(lambda: defaultdict(int))
-        self._most = 0
         self._taken = False
 
     def add(self, rows: Iterable[Row], sign: int = 1) -> None:
-        """Count rows. Raises OverflowError where a sum could be more than 64 bits."""
+        """Count rows. Raises SumError where a number has more than 64 bits."""
         self._taken |= sign < 0
         for row in rows:
             seconds = row["started"] // NANO
             at = (seconds - seconds % MINUTE, _values(row))
-            sums = sums_of(row)
-            self._most += max(map(abs, sums))
-            self._sums[at] += sign * packed(sums)
+            self._sums[at] += sign * packed(sums_of(row))
             if counted(row):
                 self._bins[at][bin_of(row["ended"] - row["started"])] += sign
-        if self._most >= 2**63:
-            raise OverflowError("what these calls come to has more than 64 bits")
 
     def apply(self, connection: Connection) -> None:
-        """Write it. Nobody closes a minute until the transaction is over."""
+        """Write it. Nobody closes a minute until it is over. Raises SumError where a sum has more than 64 bits."""
         until = mark.shared(connection)
         finest = {values: combinations.finest(values) for values in {values for _, values in self._sums}}
         combinations.known(connection, {id_: values for values, id_ in finest.items()})

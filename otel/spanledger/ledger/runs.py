@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
+from spanledger.ledger.dialect import asked
 from spanledger.ledger.filters import ALL, Filter, Window
 from spanledger.ledger.listing import PAGE
 from spanledger.ledger.results import Call
@@ -80,6 +81,8 @@ def calls_of(connection: Connection, id_: str, only: Filter = ALL, limit: int = 
 
 
 def _summed(connection: Connection, ids: Sequence[str], only: Filter) -> list[Run]:
+    if not ids:
+        return []
     row = calls.c
 
     def count(*wanted: ColumnElement[bool]) -> ColumnElement[int]:
@@ -89,7 +92,8 @@ def _summed(connection: Connection, ids: Sequence[str], only: Filter) -> list[Ru
     own = (func.min(row.started), func.max(row.ended), *(func.max(row[name]) for name in ("service", "tenant", "user")))
     counts = (count(call, left), count(call, ~left), count(call, row.status.in_(("error", "timeout"))), count(~call))
     sums = (func.sum(row.cost), count(row.price_status == "unpriced"), func.sum(row.input), func.sum(row.output))
-    statement = select(row.run, *own, *counts, *sums).where(row.run.in_(ids), *only.of_calls()).group_by(row.run)
+    meant = row.run.in_(select(asked(connection, calls, ("run",), [(id_,) for id_ in ids])))
+    statement = select(row.run, *own, *counts, *sums).where(meant, *only.of_calls()).group_by(row.run)
     return [
         Run(id_, int(began), int(ended), service, tenant, user, *(int(figure or 0) for figure in figures))
         for id_, began, ended, service, tenant, user, *figures in connection.execute(statement)

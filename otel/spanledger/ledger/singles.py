@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal_column, select
 
 from spanledger.ledger.bins import Tally
+from spanledger.ledger.dialect import adding_up
 from spanledger.ledger.filters import ALL, Filter, Wanted, Window, column_of, during, having
-from spanledger.ledger.packing import packed
+from spanledger.ledger.packing import packed, unpacked
 from spanledger.ledger.plans import Group
 from spanledger.ledger.results import Totals
 from spanledger.ledger.rolled import Key, Sums, Tallies
@@ -33,7 +34,9 @@ def sums(connection: Connection, windows: Sequence[Window], wanted: Wanted, grou
     for group in groups:
         told = [parts.number, *_keys(group)]
         asked = select(*told, *_added_up()).where(during(parts.whole), *having(wanted)).group_by(*told)
-        for part, *row in connection.execute(asked):
+        with adding_up():
+            rows = connection.execute(asked).all()
+        for part, *row in rows:
             key, one = _key(row[: len(group)]), packed(_numbers(row[len(group) :]))
             for window in parts.of_windows.get(part, ()):
                 found[window][group][key] += one
@@ -83,9 +86,11 @@ class _Parts(NamedTuple):
 
 
 def of_trace(connection: Connection, trace_id: str, only: Filter = ALL) -> Totals:
-    """The calls of a trace together, however many they are."""
+    """The calls of a trace together, however many they are. Raises SumError where a sum has more than 64 bits."""
     asked = select(*_added_up()).where(_ROW.trace_id == trace_id, *having(only.values))
-    return Totals(*_numbers(connection.execute(asked).one()))
+    with adding_up():
+        row = connection.execute(asked).one()
+    return Totals(*unpacked(packed(_numbers(row))))
 
 
 def _numbers(row: Iterable[Any]) -> tuple[int, ...]:

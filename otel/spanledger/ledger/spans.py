@@ -1,4 +1,4 @@
-"""A window as few sums: whole weeks, days, hours, tens of minutes and minutes, of which some are taken away again.
+"""A window as few sums: of weeks, days, four hours, hours, tens of minutes and minutes, some of them taken away again.
 
 What ends at 23:50 is a day less ten minutes. Each end of a window is reached from the nearest whole week, from there by
 the nearest whole day, and so on, forwards or backwards: so an end costs three days, three times four hours, two hours,

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import StatusCode
 
 from spanledger.guard import Ended
 from spanledger.ledger import Entry, Maker
@@ -79,6 +80,10 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
+#: The error of a span that failed and does not say how, as the conventions have it.
+_FAILED = "_OTHER"
+
+
 def _facts(claimed: Claim, price: Price | None, payer: Scope) -> Facts:
     found, span = claimed.found, claimed.span
     ended = _ended(span)
@@ -93,7 +98,7 @@ def _facts(claimed: Claim, price: Price | None, payer: Scope) -> Facts:
         stage=payer.stage or payer.implied_stage,
         tenant=payer.tenant,
         duration=(ended - (span.start_time or ended)) / NANO,
-        error=_text(found.get(names.ERROR_TYPE)),
+        error=_text(found.get(names.ERROR_TYPE)) or (_FAILED if span.status.status_code is StatusCode.ERROR else None),
         response_id=_text(found.get(names.GEN_AI_RESPONSE_ID)),
     )
 

@@ -166,7 +166,10 @@ def bill(reading: Reading) -> tuple[Table, ...]:
     for tenant, model, sums in _lines(reading):
         each = sums.tokens / sums.calls if sums.calls else None
         rows.append((tenant or "(none)", model or "(none)", *_sums(sums), each, sums.known, sums.unpriced))
-    note = "Calls that say no tenant are under (none). A call that is unpriced owes more than its line says."
+    note = (
+        "Calls that say no tenant are under (none). A call that is unpriced owes more than its line says. "
+        "Tokens per call take a call that told no usage for 0 tokens."
+    )
     return (Table("bill", "Bill by tenant and model", columns, tuple(rows), note=note),)
 
 

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from sqlalchemy import Engine
 from starlette.middleware.cors import CORSMiddleware
 
 from spanledger.config import Settings
 from spanledger.pricing import open_book
 from spanledger.service import intake, problems
+from spanledger.service.asked import once
 from spanledger.service.books import Books
 from spanledger.service.gate import Gate
 from spanledger.service.meters import Metered, Meters
@@ -60,6 +61,7 @@ def create(
         version=version("spanledger"),
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
+        dependencies=[Depends(once)],
         generate_unique_id_function=lambda route: route.name.strip("_"),
     )
     app.state.service = service

@@ -6,12 +6,14 @@ There is one way from query parameters to the ledger, and it puts the caller's t
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import Depends, Query
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from fastapi import Depends, Query, Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from spanledger.ledger.filters import Filter, Window
 from spanledger.service.access import CallerOf
@@ -24,9 +26,19 @@ LONGEST = 10 * 366 * 24 * 60
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 #: Databases take no NUL in a text.
 Text = Annotated[str, StringConstraints(max_length=512, pattern=r"^[^\x00]*$")]
+#: A time zone behind a time of which a query made the + a blank.
+_BLANK = re.compile(r"(\d:\d\d\S*) (\d\d:?\d\d)")
+Moment = Annotated[datetime, BeforeValidator(lambda said: _BLANK.sub(r"\1+\2", said) if type(said) is str else said)]
 Group = Literal[
     "service", "environment", "operation", "stage", "provider", "model", "tenant", "status", "user", "day"
 ]  # fmt: skip
+
+
+def once(request: Request) -> None:
+    """For all routes: which of two values holds would be a guess. Raises Problem."""
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    if twice := [name for name, count in given.items() if count > 1]:
+        raise Problem(422, f"{twice[0][:64]} is given more than once; give one value, and ask again for another.")
 
 
 class Question(BaseModel):
@@ -35,8 +47,8 @@ class Question(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     time_window_minutes: int = Field(60, ge=1, le=LONGEST, description="So many minutes up to now.")
-    since: datetime | None = Field(None, description="From this moment on; UTC unless it says otherwise.")
-    until: datetime | None = Field(None, description="Before this moment; now if left out.")
+    since: Moment | None = Field(None, description="From this moment on; UTC unless it says otherwise.")
+    until: Moment | None = Field(None, description="Before this moment; now if left out.")
     service: Text | None = Field(None, description="The `service.name` of the app.")
     environment: Text | None = Field(None, description="Where it is deployed.")
     operation: Text | None = Field(None, description="`chat`, `embeddings` and so on.")
@@ -51,7 +63,9 @@ class Question(BaseModel):
 class Grouped(Question):
     """The same, and what to group by."""
 
-    group_by: Group | None = Field(None, description="Adds `groups`: the same figures for each value of this.")
+    group_by: Group | None = Field(
+        None, description="Adds `groups`: the same figures for each value of this, for each UTC `day` by its date."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,9 @@ class Gate:
         if refused is not None:
             await refused(scope, receive, send)
             return
-        await self.app(scope, receive if _counted(scope) else _counting(receive), _with_headers(send))
+        asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope  # the server leaves out the body
+        await self.app(asked, receive if _counted(scope) else _counting(receive), _with_headers(send))
+        scope["route"] = asked.get("route")
 
 
 def _counted(scope: Scope) -> bool:

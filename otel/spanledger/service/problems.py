@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from spanledger.budget.store import StoreError
 from spanledger.errors import ConfigError
+from spanledger.ledger.packing import SumError
 
 MEDIA = "application/problem+json"
 log = logging.getLogger("spanledger.service")
@@ -116,6 +117,10 @@ def _of_database(error: Exception) -> Said:
     return Said(503, _NO_LEDGER, {"Retry-After": "5"})
 
 
+def _of_sums(error: Exception) -> Said:
+    return Said(422, f"{error}.")
+
+
 def _of_store(error: Exception) -> Said:
     log.warning("the store of the budgets cannot be used: %s", error)
     return Said(503, _NO_STORE, {"Retry-After": "5"})
@@ -136,6 +141,7 @@ _SAYING: Mapping[type[Exception], Callable[[Exception], Said]] = {
     RequestValidationError: _of_input,
     ClientDisconnect: _of_leaving,
     SQLAlchemyError: _of_database,
+    SumError: _of_sums,
     StoreError: _of_store,
     ConfigError: _of_settings,
     Exception: _of_us,

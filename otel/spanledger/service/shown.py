@@ -19,6 +19,7 @@ _RENAMED = {
     "user_id": "user",
     "response_valid": "schema_valid",
     "cost_nano_usd": "cost",
+    "hold_id": "hold",
 }
 _TOKENS = ("input", "output", "cache_read", "cache_write", "reasoning")
 

@@ -30,7 +30,8 @@ from spanledger.errors import ConfigError, failed
 Scope = Literal["read", "write", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 _SETTING = "SPANLEDGER_SERVICE_TOKENS"
-_Text = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+_LONGEST = 256
+_Text = Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,10 @@ def digest_of(token: str) -> str:
 
 
 def new(name: str, scopes: Sequence[Scope], tenant: str | None) -> tuple[str, Token]:
-    """A new token, and its entry."""
+    """A new token, and its entry. Raises ConfigError where the file could not hold it."""
     token = f"sl_{secrets.token_urlsafe(32)}"
-    return token, Token(name=name, sha256=digest_of(token), scopes=tuple(scopes), tenant=tenant)
+    try:
+        return token, Token(name=name, sha256=digest_of(token), scopes=tuple(scopes), tenant=tenant)
+    except ValidationError as error:
+        fields = " and ".join(str(one["loc"][0]) for one in error.errors())
+        raise ConfigError(f"the {fields} of a token must have 1 to {_LONGEST} characters") from None

@@ -49,6 +49,18 @@ def test_of_many_who_take_a_value_one_is_given_it(store: Store) -> None:
     assert sorted(given, key=str) == [None] * 7 + ["one"]
 
 
+def test_a_value_is_taken_without_words_that_an_older_sqlite_does_not_know(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "s.sqlite")
+    said: list[str] = []
+    with store._database.reading() as connection:
+        connection.set_trace_callback(said.append)
+    store.notes.put("a", "one", 60)
+    assert store.notes.take("a") == "one"
+    assert said
+    assert "RETURNING" not in "".join(said).upper()
+    store.close()
+
+
 def test_two_stores_of_one_file_share_their_notes(tmp_path: Path, clock: Clock) -> None:
     one, other = (SqliteStore(tmp_path / "s.sqlite", clock=clock) for _ in range(2))
     one.notes.put("a", "one", 60)

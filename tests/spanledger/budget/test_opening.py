@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +100,14 @@ def test_the_default_file_is_in_the_users_state_directory(
     environment = {} if state is None else {"XDG_STATE_HOME": state}
     assert default_path(environment) == tmp_path / ".local/state/spanledger/budgets.sqlite"
     assert default_path({"XDG_STATE_HOME": "/var/state"}) == Path("/var/state/spanledger/budgets.sqlite")
+
+
+def test_an_sqlite_that_does_not_know_our_sql_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 7, 17))
+    for url in ("auto", "sqlite:///tmp/books.sqlite"):
+        with pytest.raises(ConfigError, match=r"SPANLEDGER_STORE: a file needs SQLite 3\.24 or later"):
+            open_store(url)
+    assert isinstance(open_store("memory:"), MemoryStore)
 
 
 def test_auto_is_the_file_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

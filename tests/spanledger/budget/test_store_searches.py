@@ -103,3 +103,12 @@ def test_changes_are_told_from_the_last_to_the_first_page_by_page(store: Store) 
             before = page[-1][0]
         assert told == [*amounts]
     assert store.history([Counter.prefix("run")], -5, 10) == []
+
+
+def test_changes_of_as_many_budgets_as_there_are_may_be_asked_for(store: Store) -> None:
+    names = [f"budget-{number}" for number in range(1200)]
+    meant, other = Counter(names[-1], "ann", DAY), Counter("budget-12000", "ann", DAY)
+    for counter in (meant, other):
+        store.raise_limit(counter, 7, reason="more", who="ann")
+    found = store.history([Counter.prefix(name) for name in names], None, 10)
+    assert [entry.counter for _, entry in found] == [meant]

@@ -89,6 +89,18 @@ def test_a_token_is_shown_once_and_its_entry_opens_the_service(
         assert http.get(f"{url}/api/tenants", headers=headers).json()["tenants"] == []
 
 
+@pytest.mark.parametrize(
+    ("given", "field"), [(["", "--tenant", "acme"], "name"), (["x", "--tenant", ""], "tenant"), (["x" * 300], "name")]
+)
+def test_a_token_that_the_file_could_not_hold_is_refused(
+    given: list[str], field: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", "token", *given]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == f"spanledger serve: the {field} of a token must have 1 to 256 characters\n"
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "costs.example.com"])
 def test_without_tokens_it_listens_on_loopback_only(capsys: pytest.CaptureFixture[str], host: str) -> None:
     assert main(["serve", "--host", host]) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from pathlib import Path
@@ -73,3 +74,18 @@ def test_a_pipe_that_has_no_name_is_written_as_it_is() -> None:
     assert os.read(reader, 10) == b"rows"
     os.close(reader)
     os.close(writer)
+
+
+def test_a_file_in_a_folder_that_cannot_be_written_to_is_left_and_the_way_out_is_told(
+    there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was there would be lost where a file is written in place and does not become whole."""
+
+    def refused(_path: Path, _mode: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(PermissionError, match="name another folder"), whole(there):
+        pass
+    monkeypatch.undo()
+    assert there.read_bytes() == b"before"

@@ -197,6 +197,18 @@ def test_percentiles_by_group_are_those_of_a_loop_over_all_calls(
         assert oracle.near(answer[key].p95 if key in answer else None, took, 0.95)
 
 
+def test_keys_whose_calls_are_all_taken_away_again_have_no_percentiles(engine: Any) -> None:
+    """The window is a day without its last hours, in which the only calls of a model began."""
+    day = SINCE // 86_400 * 86_400
+    ats = {"early": day + 3600, "late": day + 86_400 - 60}
+    write(engine, [Entry(of, at * NANO, at * NANO + 5, "chat", "openai", request_model=of) for of, at in ats.items()])
+    close_all(engine, day + 2 * 86_400)
+    with engine.connect().execution_options(reads=True) as connection:
+        window = Window(day - 86_400, day + 86_400 - 7200)
+        assert queries.percentiles_by(connection, "model", window).keys() == {"early"}
+        assert queries.percentiles_by(connection, "day", window).keys() == {str(day)}
+
+
 def test_all_rows_add_up_to_what_the_rollups_say(ledger: Connection) -> None:
     window = Window.of(0, UNTIL + 86_400)
     rows = queries.by(ledger, "user", window)  # what sums of single users are made of

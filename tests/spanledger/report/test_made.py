@@ -151,6 +151,10 @@ def test_a_bill_has_a_line_for_each_tenant_and_model_and_misses_nothing(ledger: 
         )
 
 
+def test_a_bill_says_that_calls_without_usage_are_in_its_tokens_per_call(ledger: Connection) -> None:
+    assert "a call that told no usage for 0 tokens" in made(ledger, "tenants", HALF).tables[0].note
+
+
 def test_what_nobody_knows_the_price_of_is_in_no_table_a_cost_of_nothing(tmp_path: Path) -> None:
     engine = database.engine(f"sqlite://{tmp_path}/calls.sqlite")
     migrate(engine)

@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
+from tests.support.behind_uvicorn import served
 from tests.support.redis_server import RedisServer
 from tests.support.serving import HERE, NOW, asking, problem, serving, tokens
 
@@ -222,6 +224,22 @@ def test_answers_are_kept_by_no_cache_and_guessed_by_no_browser(client: TestClie
 def test_an_unknown_address_is_a_problem_too(client: TestClient) -> None:
     assert "/openapi.json" in problem(client.get("/api/nothing"), 404)
     assert "Allow" in problem(client.delete(COSTS), 405)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/healthz", 200), ("/readyz", 200), (COSTS, 200), ("/", 200), ("/api/no", 404), ("/v1/traces", 405)],
+)
+def test_what_can_be_got_can_be_asked_for_its_head(small: Engine, path: str, status: int) -> None:
+    app = serving(small)
+    with served(app, log_level="critical") as place, httpx2.Client(base_url=f"http://{place}") as there:
+        got, head = there.get(path), there.head(path)
+        told = there.get("/metrics").text
+    assert head.status_code == got.status_code == status
+    assert head.headers["content-type"] == got.headers["content-type"]
+    assert head.content == b""
+    if status == 200:
+        assert f'{{method="HEAD",route="{path}",status="200"}} 1.0' in told
 
 
 def test_a_failure_of_ours_is_a_problem_and_the_service_goes_on(small: Engine) -> None:

@@ -106,6 +106,7 @@ def test_a_call_is_shown_as_it_was_and_what_nobody_knows_is_null(there: TestClie
         usage = entry.usage
         assert shown["tokens_total"] == (None if usage is None else usage.input + usage.output)
         assert shown["tokens_cache_read"] == (None if usage is None else usage.cache_read)
+        assert shown["hold_id"] == entry.hold
         assert shown["cost_usd"] == (None if entry.cost is None else round(entry.cost / 1e9, 9))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Sequence
 
 from spanledger.budget.store import Action, Counter, Entry
@@ -26,9 +27,16 @@ def read(connection: sqlite3.Connection) -> list[Entry]:
 
 
 def last(connection: sqlite3.Connection, of: Sequence[str], before: int | None, number: int) -> list[tuple[int, Entry]]:
-    """The last entries before an id, the latest first, of the counters of these prefixes; each with its id."""
-    own = " OR ".join(["instr(counter || ?, ?) = 1"] * len(of)) or "FALSE"
-    wanted = [text for prefix in of for text in (Counter.prefix(""), prefix)]
+    """The last entries before an id, the latest first, of the counters of these prefixes; each with its id.
+
+    Prefixes of one length are a list: SQLite takes no thousand conditions beside each other.
+    """
+    by_length: defaultdict[int, list[str]] = defaultdict(list)
+    for prefix in of:
+        by_length[len(prefix)].append(prefix)
+    lists = {length: ", ".join("?" * len(some)) for length, some in by_length.items()}
+    own = " OR ".join(f"substr(counter || ?, 1, {length}) IN ({places})" for length, places in lists.items()) or "FALSE"
+    wanted = [text for some in by_length.values() for text in (Counter.prefix(""), *some)]
     asked = f"{_ENTRIES} WHERE ({own}) AND id < ? ORDER BY id DESC LIMIT ?"
     rows = connection.execute(asked, (*wanted, _LAST if before is None else before, number))
     return [(row[0], _entry(row)) for row in rows]

@@ -18,7 +18,7 @@ _FIRST = """
 INSERT INTO notes (key, value, expires) VALUES (?1, '', ?2)
 ON CONFLICT (key) DO UPDATE SET value = '', expires = ?2 WHERE expires <= ?3"""
 _PEEK = "SELECT value FROM notes WHERE key = ? AND expires > ?"
-_TAKE = "DELETE FROM notes WHERE key = ? AND expires > ? RETURNING value"
+_DROP = "DELETE FROM notes WHERE key = ?"
 
 
 class SqliteNotes:
@@ -44,8 +44,9 @@ class SqliteNotes:
     def take(self, key: str) -> str | None:
         """The same, once."""
         with self._database.writing() as connection:
-            rows = connection.execute(_TAKE, (key, self._clock())).fetchall()
-        return str(rows[0][0]) if rows else None
+            row = connection.execute(_PEEK, (key, self._clock())).fetchone()
+            connection.execute(_DROP, (key,))
+        return None if row is None else str(row[0])
 
     def first(self, keys: Collection[str], ttl: float) -> set[str]:
         """The keys that are new."""

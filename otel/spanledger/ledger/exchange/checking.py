@@ -11,10 +11,13 @@ from typing import Any, get_args
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Integer, Table
 
 from spanledger.ledger.entry import Charge, Kind, PriceStatus, Status
-from spanledger.ledger.schema import charges
+from spanledger.ledger.schema import TOKENS, charges
 
 #: Characters of a wrong value that are repeated.
 _SHOWN = 40
+#: Tokens and nano-USD of which sums are kept, and the most that a row can have: hundreds of such rows still have a sum.
+_AMOUNTS = frozenset({*TOKENS, "cost", "reported_nano_usd", "amount"})
+_MOST = 10**16
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -100,7 +103,7 @@ def _kind(column: Column[Any]) -> _Kind:
     if isinstance(column.type, JSON):
         return _JSON[column.name]
     if isinstance(column.type, BigInteger):
-        return _WHOLE
+        return _AMOUNT if column.name in _AMOUNTS else _WHOLE
     return next((kind for type_, kind in _KINDS.items() if isinstance(column.type, type_)), _TEXT)
 
 
@@ -131,6 +134,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "price_status": get_args(PriceStatus),
 }
 _WHOLE = _whole(64)
+_AMOUNT = _Kind(
+    f"a whole number from 0 to {_MOST}", _number(int), lambda value: type(value) is int and 0 <= value <= _MOST
+)
 _TEXT = _Kind("text", str, lambda value: isinstance(value, str))
 _KINDS: dict[type, _Kind] = {
     Boolean: _Kind(

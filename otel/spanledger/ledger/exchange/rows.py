@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, select
 
+from spanledger.ledger.dialect import asked
 from spanledger.ledger.entry import Charge, Entry, usage_of
 from spanledger.ledger.filters import ALL, Filter
 from spanledger.ledger.listing import after
@@ -62,7 +63,10 @@ def _page(connection: Connection, *where: ColumnElement[bool]) -> list[Entry]:
     wanted = select(calls).where(*where).order_by(calls.c.started, calls.c.id).limit(BATCH)
     rows = [dict(row) for row in connection.execute(wanted).mappings()]
     paid: dict[str, list[Charge]] = {}
-    own = select(charges).where(charges.c.call.in_([row["id"] for row in rows])).order_by(*charges.primary_key)
+    if not rows:
+        return []
+    theirs = select(asked(connection, charges, ("call",), [(row["id"],) for row in rows]))
+    own = select(charges).where(charges.c.call.in_(theirs)).order_by(*charges.primary_key)
     for call, *charge in connection.execute(own):
         paid.setdefault(call, []).append(Charge(*charge))
     return [entry_of(row, paid.get(row["id"], ())) for row in rows]

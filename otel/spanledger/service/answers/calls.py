@@ -55,6 +55,7 @@ class Call(BaseModel):
     missing: list[str] = Field(description="What of the cost nobody knows.")
     estimated: bool
     suspect: bool = Field(description="What the provider said of the usage contradicts itself.")
+    hold_id: str | None = Field(description="The hold of budgets that it settled.")
     attempts: int
     finish_reason: str | None
     stream: bool
@@ -131,7 +132,7 @@ class Tenant(Sums):
     tenant: str
     operations: int = Field(description="How many calls were made for it.")
     by_operation: dict[str, int] = Field(description="The same by operation.")
-    avg_tokens_per_operation: float | None
+    avg_tokens_per_operation: float | None = Field(description="Calls that told no usage are in it with 0 tokens.")
 
 
 class Tenants(Answer):

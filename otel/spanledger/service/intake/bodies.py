@@ -20,6 +20,8 @@ ROOM = 64 * MIB
 PATIENCE = 512 * MIB
 #: Window bits of zlib by the name of the encoding. "deflate" means zlib's format, and some send it bare.
 _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15, "zlib": 15}
+#: Files that may be strung together in a gzip body. Senders send one; each takes time, even an empty one.
+FILES = 1000
 #: Bytes that packing may add to a body that cannot be made smaller.
 _WRAPPING = 64 * 1024
 IDENTITY = ("", "identity")
@@ -100,6 +102,7 @@ class _Unpacking:
         self._bits = _WINDOWS.get(encoding)
         self._largest = self._left = self._packed = largest
         self._head = b""
+        self._files = FILES
         self._stream: Any = None
 
     def __call__(self, chunk: bytes) -> Iterator[bytes]:
@@ -120,6 +123,9 @@ class _Unpacking:
             yield self._fitting(self._next(chunk))
             chunk = self._stream.unconsumed_tail or self._stream.unused_data
             if self._stream.eof and chunk:  # gzip files may be strung together
+                self._files -= 1
+                if not self._files:
+                    raise Refused(413, f"The body is more than {FILES} gzip files; send less at a time.")
                 self._stream = zlib.decompressobj(self._bits)
 
     def _next(self, chunk: bytes) -> bytes:

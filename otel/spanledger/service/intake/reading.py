@@ -9,10 +9,11 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope as OtlpScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Status as OtlpStatus
 from opentelemetry.sdk.resources import Resource as SdkResource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from spanledger.ledger import Maker
 from spanledger.pipeline.covered import is_usage
@@ -37,6 +38,8 @@ _MAKERS = (names.SERVICE_NAME, "deployment.environment.name", "deployment.enviro
 _KINDS = (SpanKind.INTERNAL, SpanKind.INTERNAL, SpanKind.SERVER, SpanKind.CLIENT, SpanKind.PRODUCER, SpanKind.CONSUMER)
 _NOBODY = SdkResource.get_empty()
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+_ENDED = Status(StatusCode.UNSET)
+_FAILED = Status(StatusCode.ERROR)
 _EVENTS = frozenset(
     {names.EVENT_SPANLEDGER_ATTEMPT_FAILED, names.EVENT_SPANLEDGER_ATTEMPT_LOST, names.EVENT_SPANLEDGER_CACHE_ASKED}
 )
@@ -89,6 +92,7 @@ def _told(span: Span, library: InstrumentationScope, maker: Maker) -> Told | Non
         attributes=attributes,
         kind=_KINDS[span.kind] if 0 <= span.kind < len(_KINDS) else SpanKind.INTERNAL,
         instrumentation_scope=library,
+        status=_FAILED if span.status.code == OtlpStatus.STATUS_CODE_ERROR else _ENDED,
         start_time=span.start_time_unix_nano,
         end_time=span.end_time_unix_nano,
     )

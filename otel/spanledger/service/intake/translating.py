@@ -12,7 +12,7 @@ from spanledger.ledger import CacheEvent, Charge, Entry, Line
 from spanledger.lineage import Booked, Node
 from spanledger.money import NANO
 from spanledger.pipeline import foreign
-from spanledger.pipeline.covered import KINDS, Claim, claim, covered_by, library
+from spanledger.pipeline.covered import KINDS, Claim, claim, covered_by, is_usage, library
 from spanledger.pricing import PriceBook
 from spanledger.pricing.attributes import price_told
 from spanledger.semconv import names
@@ -21,6 +21,7 @@ from spanledger.service.intake.earlier import Earlier
 from spanledger.service.intake.family import Family
 from spanledger.service.intake.reading import Told, told
 from spanledger.service.intake.wire import Sent
+from spanledger.usage import PLAUSIBLE
 
 #: When the first call can have been made, and for how long one may last. What is later than the clock is off by a day.
 FIRST, LONGEST, AHEAD = 946_684_800 * NANO, 31 * 86_400 * NANO, 86_400 * NANO
@@ -29,6 +30,7 @@ TEXT, COUNTER = 256, 1024
 
 DAMAGED = "spans are damaged or have no id"
 TIMES = "calls began before the year 2000, end in the future, before they began or a month later"
+COUNTS = "calls say that they used more than there can be"
 TENANT = "calls are of a tenant that the token is not for"
 
 
@@ -85,6 +87,8 @@ class Translator:
                     found.entries += _fitting(self._own(one, call, node), tenant)
             elif (claimed := self._claimed(one)) is not None:
                 others.append(_Foreign(one, claimed))
+            elif _beyond_belief(one):
+                found.rejected[COUNTS] += 1
         self._earlier.ask(one.told.trace for one in others if not _decided(one.told))
         for one, claimed in sorted(others, key=_order):
             if self._takes(found, one, tenant, latest):
@@ -92,9 +96,7 @@ class Translator:
         return found
 
     def _claimed(self, one: Told) -> Claim | None:
-        if one.span.kind not in KINDS or names.SPANLEDGER_COVERED_BY in one.attributes:
-            return None
-        return claim(one.span, one.attributes, self._family)
+        return claim(one.span, one.attributes, self._family) if _may_count(one) else None
 
     def _takes(self, found: Translation, one: Told, tenant: str | None, latest: int) -> bool:
         """Whether a call is taken; one that is not is counted."""
@@ -139,6 +141,17 @@ def _caches(one: Told, tenant: str | None, latest: int) -> Iterator[CacheEvent]:
             found = caching.retold(event.attributes or {}, event.timestamp)
             if found is not None and (tenant is None or found.tenant in (None, tenant)):
                 yield found if tenant is None else found._replace(tenant=tenant)
+
+
+def _may_count(one: Told) -> bool:
+    """Whether it can be the span of a call that nothing covers."""
+    return one.span.kind in KINDS and names.SPANLEDGER_COVERED_BY not in one.attributes
+
+
+def _beyond_belief(one: Told) -> bool:
+    """Whether that is why a span claims nothing."""
+    said = (value for key, value in one.attributes.items() if is_usage(key))
+    return _may_count(one) and any(isinstance(value, (int, float)) and value > PLAUSIBLE for value in said)
 
 
 def _order(other: _Foreign) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from spanledger.service.asked import Asked, Question, understood
 from spanledger.service.figures import ms, percent, usd
 from spanledger.service.metrics.performance import dearest
 from spanledger.service.parts import Parts
+from spanledger.service.problems import Problem
 from spanledger.service.routes.metrics import head
 
 router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[needs("admin")])
@@ -23,12 +24,16 @@ router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[needs("admin")
 class Over(Question):
     """Which calls, over how many days up to now; a `since` or `until` wins."""
 
-    days: int = Field(7, ge=1, le=3660)
+    days: int = Field(7, ge=1, le=3660, description="So many days up to now, if no minutes are given.")
 
 
 def _over(question: Annotated[Over, Query()], caller: CallerOf, service: Parts) -> Asked:
-    length = {"time_window_minutes": question.days * 1440}
-    return understood(question.model_copy(update=length), caller, service.clock())
+    given = question.model_fields_set
+    if given >= {"days", "time_window_minutes"}:
+        raise Problem(422, "days and time_window_minutes both say how long the window is; give one of them.")
+    if "time_window_minutes" not in given:
+        question = question.model_copy(update={"time_window_minutes": question.days * 1440})
+    return understood(question, caller, service.clock())
 
 
 OverOf = Annotated[Asked, Depends(_over)]
@@ -44,7 +49,7 @@ class LlmMetrics(Answer):
     total_cost_nano_usd: int
     unpriced_calls: int
     total_tokens: int
-    avg_tokens_per_request: float | None
+    avg_tokens_per_request: float | None = Field(description="Calls that told no usage are in it with 0 tokens.")
     error_rate: float | None = Field(description="The share of calls that failed, of 1.")
     error_rate_percent: float | None
 

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 from sqlalchemy.exc import SQLAlchemyError
 
+from spanledger.ledger.packing import SumError
 from spanledger.ledger.results import Totals
 from spanledger.service.access import needs
 from spanledger.service.answers.metrics import (
@@ -82,8 +83,8 @@ def health_(asked: GroupedOf, service: Parts) -> HealthAnswer:
         with service.reading() as connection:
             reading = Reading(connection, asked)
             sums, groups = reading.sums, asked.group and reading.by(asked.group)
-    except SQLAlchemyError:
-        pass  # the ledger's component says it
+    except (SQLAlchemyError, SumError):
+        pass  # of the first the ledger's component says it
     return HealthAnswer(health=_health(service, sums, groups), **head(asked))
 
 

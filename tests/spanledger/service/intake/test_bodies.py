@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanledger.service.intake.bodies import MIB, ROOM, Refused, Room, read
+from spanledger.service.intake.bodies import FILES, MIB, ROOM, Refused, Room, read
 
 
 async def chunked(data: bytes, size: int) -> AsyncIterator[bytes]:
@@ -78,6 +78,14 @@ def test_a_body_that_gets_too_large_is_given_up_in_little_memory(encoding: str) 
 def test_a_body_that_unpacks_to_nothing_comes_to_an_end_all_the_same() -> None:
     with pytest.raises(Refused) as refused:
         unpacked(gzip.compress(b"") * 100_000, "gzip", largest=MIB, size=65536)
+    assert refused.value.status == 413
+
+
+def test_so_many_packed_files_in_one_body_that_others_would_wait_are_refused() -> None:
+    one = gzip.compress(b"x")
+    assert unpacked(one * FILES, "gzip", largest=16 * MIB) == b"x" * FILES
+    with pytest.raises(Refused) as refused:
+        unpacked(one * (FILES + 1), "gzip", largest=16 * MIB)
     assert refused.value.status == 413
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from sqlalchemy import func, select
 from tests.support.foreign import AGENT, CHAT, TWICE
 from tests.support.sending import COST, Taking, body, span
@@ -18,7 +18,7 @@ from spanledger.ledger import schema
 from spanledger.lineage import Booked, Facts
 from spanledger.semconv import names
 from spanledger.service.intake.family import DEEPEST, Family
-from spanledger.service.intake.translating import TENANT, TIMES
+from spanledger.service.intake.translating import COUNTS, TENANT, TIMES
 from spanledger.usage import Usage
 
 STRUCTURE: dict[str, Any] = {names.GEN_AI_OPERATION_NAME: "execute_tool"}
@@ -225,6 +225,41 @@ def test_counts_and_amounts_beyond_belief_are_none(taking: Taking) -> None:
 
     assert (entry.cost, entry.price_status) == (None, "unpriced")
     assert total(taking) == (1, 0)
+
+
+def test_a_call_with_counts_beyond_belief_is_rejected_and_not_forgotten(taking: Taking) -> None:
+    huge = {**CHAT, names.GEN_AI_USAGE_INPUT_TOKENS: 10**10}
+    covered = {**huge, names.SPANLEDGER_COVERED_BY: names.SPANLEDGER_COVERED_BY_AROUND}
+    found = taking(body(span(huge), span(covered), span(CHAT)))
+
+    assert (len(found.entries), found.rejected) == (1, {COUNTS: 1})
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "error"), [({}, "error", "_OTHER"), ({names.ERROR_TYPE: "Timeout"}, "timeout", "Timeout")]
+)
+def test_a_call_whose_span_failed_has_failed(taking: Taking, said: Any, status: str, error: str) -> None:
+    one = span({**CHAT, **said})
+    one.status.code = Status.STATUS_CODE_ERROR
+    [entry] = taking.entries(one)
+
+    assert (entry.status, entry.error_type, entry.cost) == (status, error, COST)
+
+
+def test_counts_that_are_written_as_text_are_counts(taking: Taking) -> None:
+    [entry] = taking.entries(
+        span({**CHAT, names.GEN_AI_USAGE_INPUT_TOKENS: "100", names.GEN_AI_USAGE_OUTPUT_TOKENS: "20"})
+    )
+
+    assert (entry.cost, entry.suspect) == (COST, False)
+
+
+@pytest.mark.parametrize("value", ["many", "1e2", "²", "-1", float("nan"), True, ("7",)], ids=repr)
+def test_a_count_that_cannot_be_read_makes_its_call_suspect(taking: Taking, value: Any) -> None:
+    [entry] = taking.entries(span({**CHAT, names.GEN_AI_USAGE_INPUT_TOKENS: value}))
+
+    assert entry.usage is not None
+    assert (entry.usage.input, entry.usage.output, entry.suspect) == (0, 20, True)
 
 
 def test_texts_of_any_length_and_kind_are_cut_to_what_a_database_takes(taking: Taking) -> None:

@@ -65,3 +65,27 @@ def test_an_empty_ledger_knows_nothing_and_says_so(tmp_path: Any) -> None:
 )
 def test_what_cannot_be_asked_is_named(client: TestClient, asked: dict[str, str], hint: str) -> None:
     assert hint in problem(client.get("/api/metrics/costs", params=asked), 422)
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/metrics/costs", "/api/tenants", "/api/calls", "/api/export", "/api/budgets", "/admin/llm-metrics"]
+)
+def test_which_of_two_values_is_meant_is_not_guessed(client: TestClient, path: str) -> None:
+    for asked in ("limit=1&limit=2", "tenant=acme&tenant=globex", "time_window_minutes=5&time_window_minutes=60"):
+        name = asked.partition("=")[0]
+        assert f"{name} is given more than once" in problem(client.get(f"{path}?{asked}"), 422)
+
+
+@pytest.mark.parametrize("zone", ["+05:30", " 05:30", "+0530", "%2B05:30", "-05:30"])
+def test_a_time_zone_is_understood_even_where_its_plus_became_a_blank(client: TestClient, zone: str) -> None:
+    answer = client.get(f"/api/metrics/costs?since=2026-02-02T10:00:00{zone}&until=2026-02-02 12:00{zone}").json()
+    expected = "2026-02-02T15:30:00Z" if zone.startswith("-") else "2026-02-02T04:30:00Z"
+    assert (answer["since"], answer["time_window_minutes"]) == (expected, 120)
+
+
+def test_an_admin_view_is_of_the_days_or_of_the_minutes_that_were_asked_for(client: TestClient) -> None:
+    for path in ("/admin/llm-metrics", "/admin/llm-performance"):
+        for asked, minutes in (({}, 7 * 1440), ({"days": 2}, 2880), ({"time_window_minutes": 5}, 5)):
+            assert get(client, path, **asked)["time_window_minutes"] == minutes
+        both = client.get(path, params={"days": 7, "time_window_minutes": 5})
+        assert "give one of them" in problem(both, 422)

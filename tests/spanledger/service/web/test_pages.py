@@ -192,6 +192,10 @@ def test_pages_of_tenants_lead_on_until_everybody_was_there(client: TestClient) 
     assert len(seen) == 4
 
 
+def test_tokens_per_operation_say_what_calls_without_usage_count_as(client: TestClient) -> None:
+    assert "a call that told no usage for 0 tokens" in client.get("/tenants?time_window_minutes=10080").text
+
+
 def test_a_refresh_brings_what_changes_and_nothing_around_it(client: TestClient) -> None:
     part = client.get("/", headers={"x-spanledger-refresh": "1"}).text
     assert "<html" not in part
