@@ -33,7 +33,10 @@ def engine(*, existing: bool = True) -> Engine:
     if not existing:
         return _engine(url)
     if (made := recovered(url)) is None:
-        raise ConfigError(f"SPANLEDGER_DATABASE_URL: there is no ledger at {opening.file_of(url)} yet")
+        where = opening.file_of(url)
+        raise ConfigError(
+            f"SPANLEDGER_DATABASE_URL: there is no ledger at {where} yet; spanledger run -- python app.py begins one"
+        )
     return made
 
 

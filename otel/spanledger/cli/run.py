@@ -55,6 +55,9 @@ def do(given: argparse.Namespace) -> int:
         contract_book(settings.prices)
     if shutil.which(program[0], path=environ.get("PATH")) is None:
         raise ConfigError(f"{program[0]} is not a program that can be found; give a path or a name on PATH")
+    if settings.store == opening.AUTO:
+        # Whoever starts an app by us wants books of it, budgets or not.
+        environ["SPANLEDGER_STORE"] = f"sqlite://{opening.default_path(environ)}"
     environ.setdefault("OTEL_PYTHON_DISTRO", "spanledger")
     environ.setdefault("OTEL_PYTHON_CONFIGURATOR", "spanledger")
     wrapper = Path(sys.executable).parent / "opentelemetry-instrument"

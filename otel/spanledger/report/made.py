@@ -53,11 +53,11 @@ def _summary(reading: Reading) -> tuple[Table, ...]:
     ends = facts.Extremes() if singles is None else singles.all_ends
     figures: tuple[tuple[Column, Cell], ...] = (
         (Column("cost_usd", "Cost", "usd"), now.known),
-        (Column("change", "Against the period before", "change"), change(now, reading.before)),
         (Column("cost_provider_usd", "of it as the provider said", "usd"), now.cost_provider),
         (Column("cost_local_usd", "of it by our prices", "usd"), now.cost_local),
         (Column("cost_estimated_usd", "of it estimated", "usd"), now.cost_estimated),
-        (Column("unpriced_calls", "Calls of which more is owed than is known", "count"), now.unpriced),
+        (Column("change", "Against the period before", "change"), change(now, reading.before)),
+        (Column("unpriced_calls", "Unpriced calls: more is owed than the sums say", "count"), now.unpriced),
         (Column("calls", "Calls", "count"), now.calls),
         (Column("refused", "Refused by budgets", "count"), now.refused),
         (Column("lost_attempts", "Lost attempts", "count"), now.lost),
@@ -79,8 +79,13 @@ def _month(reading: Reading) -> tuple[Table, ...]:
         (Column("month_so_far_usd", "This month so far", "usd"), found.so_far),
         (Column("month_estimate_usd", "At this rate this month", "usd"), found.estimate),
     )
-    note = f"At the rate of the last {found.days:.1f} days; days and months are UTC."
+    note = f"At the rate of the last {_days(found.days)}; days and months are UTC."
     return (replace(_figures("month", "This month", figures), note=note),)
+
+
+def _days(number: float) -> str:
+    told = f"{number:.1f}".removesuffix(".0")
+    return "day" if told == "1" else f"{told} days"
 
 
 def _figures(name: str, title: str, figures: tuple[tuple[Column, Cell], ...]) -> Table:

@@ -210,7 +210,7 @@ def test_the_month_goes_on_at_the_rate_since_the_first_call(tmp_path: Path) -> N
     [month] = records(report, "month")
     assert month["month_so_far_usd"] == 3 * NANO
     assert month["month_estimate_usd"] == 3 * NANO + round(1.5 * NANO * 27.5)
-    assert "last 2.0 days" in next(table.note for table in report.tables if table.name == "month")
+    assert "At the rate of the last 2 days;" in next(table.note for table in report.tables if table.name == "month")
 
 
 def test_minutes_of_a_first_day_are_not_the_rate_of_a_month(tmp_path: Path) -> None:

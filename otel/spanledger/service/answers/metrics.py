@@ -29,7 +29,7 @@ class Speed(BaseModel):
     p95_ms: float | None
     p99_ms: float | None
     error_rate_percent: float | None = Field(description="Errors and timeouts among the calls.")
-    errors: int
+    errors: int = Field(description="Without timeouts.")
     timeouts: int
     refused: int = Field(description="Calls that a budget did not let leave; they are in no other count.")
     lost_attempts: int = Field(description="Attempts without an answer that were perhaps billed; in no other count.")

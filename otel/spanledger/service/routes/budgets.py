@@ -64,8 +64,8 @@ def raise_(asked: Raise, caller: CallerOf, service: Parts) -> Changed:
     """Let a counter spend up to a new limit, and end a halt."""
 
     def do(row: Row) -> None:
-        limit = _limit(asked.to, row)
-        service.books.store.raise_limit(row.counters[0], limit, reason=asked.reason, who=_who(caller))
+        to = limit(asked.to, row)
+        service.books.store.raise_limit(row.counters[0], to, reason=asked.reason, who=_who(caller))
 
     return _changed(asked, caller, service.books, do)
 
@@ -129,7 +129,7 @@ def _row(asked: Which, caller: Caller, books: Books) -> Row:
     return found[0]
 
 
-def _limit(text: str, row: Row) -> int:
+def limit(text: str, row: Row) -> int:
     """A limit in the unit of a row. A bare number is of that unit. Raises Problem."""
     bare = text.strip()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
 
@@ -20,6 +21,7 @@ from spanledger.service.web.budgets import Standing, standing, standings
 from spanledger.service.web.burning import MOST, Burn, TooManyError, burn
 from spanledger.service.web.looked import ROWS, address
 from spanledger.service.web.page import Page, PageOf, PageRoute, plain
+from spanledger.service.web.templates import amount
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False, dependencies=[needs("read")])
 Done = Literal["raise", "reset", "resume"]
@@ -81,7 +83,7 @@ def change(page: PageOf, form: Annotated[Change, Form()]) -> Response:
         _do(page, form)
     except (ValidationError, Problem) as error:
         wrong = told(error.errors()) if isinstance(error, ValidationError) else said(error).detail
-        response = _shown(page, form, wrong=plain(wrong), form=form)
+        response = _shown(page, form, wrong=_by_labels(plain(wrong)), form=form)
         response.status_code = 422
         return response
     place = {"name": form.name, "scope_value": form.scope_value, "window": form.window}
@@ -92,9 +94,23 @@ def _do(page: Page, form: Change) -> Changed:
     row = _standing(page, form).row  # a rolling window has moved on meanwhile
     which = {"name": row.name, "scope_value": row.scope_value, "window": row.window, "reason": form.reason}
     if form.action == "raise":
-        return api.raise_(Raise(**which, to=form.to), page.caller, page.service)
+        to = form.to.strip().removeprefix("$")
+        if not to:
+            raise Problem(422, "to: give the amount up to which it may be spent.")
+        asked = Raise(**which, to=to)
+        if row.limit is not None and api.limit(asked.to, row) <= row.limit:
+            raise Problem(422, f"to: it is {amount(row.limit, row.unit)} already; give more, or reset it first.")
+        return api.raise_(asked, page.caller, page.service)
+    if form.action == "resume" and not row.halted:
+        raise Problem(422, "It is not halted, so there is nothing to resume.")
     routes: Mapping[str, Callable[..., Changed]] = {"reset": api.reset, "resume": api.resume}
     return routes[form.action](Which(**which), page.caller, page.service)
+
+
+def _by_labels(wrong: str) -> str:
+    """What is wrong with fields, by what the page calls them."""
+    labels = {"to": "New limit", "reason": "Why"}
+    return re.sub(r"(?:^|(?<=; ))(to|reason)(?=: )", lambda found: labels[found[0]], wrong)
 
 
 def _shown(

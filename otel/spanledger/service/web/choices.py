@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sqlalchemy import Connection, select
 
 from spanledger.ledger.cuts import DAY, for_question
@@ -16,15 +18,21 @@ OFFERED = ("stage", "model", "provider", "operation", "tenant", "status", "servi
 _MOST = 200
 
 
-def choices(connection: Connection, caller: Caller) -> dict[str, tuple[str, ...]]:
-    """By dimension, in the order of names."""
+class Offered(NamedTuple):
+    """Values in the order of names, and whether there are more of them."""
+
+    values: tuple[str, ...]
+    more: bool
+
+
+def choices(connection: Connection, caller: Caller) -> dict[str, Offered]:
+    """By dimension."""
     seen = limited(ALL, caller)
     found = {}
     for name in OFFERED:
         column = dimensions.c[name]
         cut = for_question(DAY, frozenset({name, *seen.names}))
-        values = (
-            select(column).where(dimensions.c.cut == cut, *seen.of_rollups()).distinct().order_by(column).limit(_MOST)
-        )
-        found[name] = tuple(connection.scalars(values))
+        wanted = select(column).where(dimensions.c.cut == cut, *seen.of_rollups()).distinct().order_by(column)
+        values = tuple(connection.scalars(wanted.limit(_MOST + 1)))
+        found[name] = Offered(values[:_MOST], len(values) > _MOST)
     return found

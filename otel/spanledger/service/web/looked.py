@@ -72,6 +72,16 @@ class View:
         return self.listed.asked
 
     @property
+    def since(self) -> str:
+        """When a window with an end of its own begins, as a field of a form takes it; empty for one up to now."""
+        return "" if self.minutes else f"{at(self.asked.window.since):%Y-%m-%dT%H:%M}"
+
+    @property
+    def until(self) -> str:
+        """When it ends."""
+        return "" if self.minutes else f"{at(self.asked.window.until):%Y-%m-%dT%H:%M}"
+
+    @property
     def span(self) -> dict[str, str | None]:
         """The window as parameters that mean the same later: further pages of a list are of the same one."""
         window = self.asked.window

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from fastapi import APIRouter, Response
 
@@ -29,7 +30,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False, dependencies=
 _TOP, _BUDGETS = 6, 6
 #: How the rest of today, and a month, are told.
 _BASIS = {
-    "last_days": ("at the daily profile of the last {days} d", "at the rate of the last {days} whole d"),
+    "last_days": ("at the daily profile of the last {days}", "at the rate of the last {days}"),
     "today": ("at today's rate so far", "at today's rate so far"),
     "none": ("no calls to tell from", "no calls to tell from"),
 }
@@ -37,7 +38,7 @@ _BASIS = {
 
 @dataclass(frozen=True, slots=True)
 class Top:
-    """What costs most of one kind: `by` names it; each with its figures."""
+    """What costs most of one kind: `by` names it; each with its figures. `more` are not shown."""
 
     by: str
     title: str
@@ -71,10 +72,10 @@ def overview(page: PageOf, view: ViewOf) -> Response:
         view,
         costs=spent,
         speed=fast.all_operations,
-        basis=[basis.format(days=spent.projection.days) for basis in _BASIS[spent.projection.method]],
-        tops=_tops(spent),
+        basis=[basis.format(days=_days(spent.projection.days)) for basis in _BASIS[spent.projection.method]],
+        tops=_tops(spent, reading),
         operations=_operations(spent, fast),
-        more_operations=len(spent.by_operation[_TOP:]),
+        more_operations=len(reading.by("operation")) - _TOP,
         budgets=rows,
         more_budgets=more,
         against=against,
@@ -82,6 +83,10 @@ def overview(page: PageOf, view: ViewOf) -> Response:
         step=step_of(asked.window),
         **found,
     )
+
+
+def _days(number: int) -> str:
+    return "whole day" if number == 1 else f"{number} whole days"
 
 
 def _since_midnight(now: float, day: int | None = None) -> Window:
@@ -114,17 +119,15 @@ def _against(page: Page, kind: str, only: Filter) -> Standing | None:
     return None
 
 
-def _tops(spent: Costs) -> tuple[Top, ...]:
-    return (
-        _top("stage", "Stages", ((one.stage, one) for one in spent.by_stage)),
-        _top("model", "Models", ((one.model, one) for one in spent.by_model)),
-        _top("tenant", "Tenants", ((one.tenant, one) for one in spent.by_tenant)),
+def _tops(spent: Costs, reading: Reading) -> tuple[Top, ...]:
+    found: dict[str, tuple[str, Iterable[tuple[str, Cost]]]] = {
+        "stage": ("Stages", ((one.stage, one) for one in spent.by_stage)),
+        "model": ("Models", ((one.model, one) for one in spent.by_model)),
+        "tenant": ("Tenants", ((one.tenant, one) for one in spent.by_tenant)),
+    }
+    return tuple(
+        Top(by, title, tuple(islice(rows, _TOP)), len(reading.by(by)) - _TOP) for by, (title, rows) in found.items()
     )
-
-
-def _top(by: str, title: str, found: Iterable[tuple[str, Cost]]) -> Top:
-    rows = tuple(found)
-    return Top(by, title, rows[:_TOP], len(rows[_TOP:]))
 
 
 def _operations(spent: Costs, fast: Performance) -> list[tuple[OperationSpeed, Cost]]:

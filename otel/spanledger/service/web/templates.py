@@ -10,11 +10,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from spanledger.budget.model import told
-from spanledger.money import usd
+from spanledger.money import nine_places, usd
 from spanledger.report.cells import NONE, shown
 from spanledger.service.web.assets import assets
 from spanledger.service.web.looked import address
 
+#: Fields that are points in time: `Started`, `Ended`, `First chunk`.
+_MOMENTS = tuple((word, f"{word} (UTC)") for word in ("Started", "Ended", "First chunk"))
 _FOLDER = Path(__file__).with_name("templates")
 
 
@@ -30,7 +32,9 @@ def templates() -> Environment:
     )
     made.filters |= {
         "usd": lambda nano: NONE if nano is None else usd(nano),
+        "exactly": exactly,
         "count": lambda value: shown(value, "count"),
+        "counted": counted,
         "number": lambda value: shown(value, "number"),
         "took": lambda ms: shown(None if ms is None else ms * 1e6, "ms"),
         "percent": lambda value: shown(None if value is None else value / 100, "share"),
@@ -49,10 +53,21 @@ def name(value: str | None) -> str:
     return shown(value, "text") if value else "(none)"
 
 
+def exactly(nano: int) -> str:
+    """Money to the last place, so that whoever adds up gets the sum."""
+    whole, _, places = nine_places(nano).partition(".")
+    return f"${int(whole):,}.{places.rstrip('0'):0<2}"
+
+
+def counted(number: int, what: str) -> str:
+    """So many of something: `1 call`, `2 calls`."""
+    return f"{shown(number, 'count')} {what}{'' if number == 1 else 's'}"
+
+
 def label(field: str) -> str:
     """What a field of an answer is called before people."""
     words = field.replace("_", " ").capitalize()
-    for ours, theirs in (("nano usd", "in nano-USD"), (" id", " ID"), (" ms", " in ms")):
+    for ours, theirs in (("nano usd", "in nano-USD"), (" id", " ID"), (" ms", " in ms"), *_MOMENTS):
         words = words.replace(ours, theirs)
     return words
 

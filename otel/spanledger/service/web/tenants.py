@@ -28,7 +28,7 @@ def tenants(page: PageOf, view: ViewOf) -> Response:
     asked, listed = view.asked, view.listed
     with page.service.reading() as connection:
         found = ledger.page(connection, asked.window, asked.only, after=listed.after, limit=listed.limit)
-        names = choices(connection, page.caller)["tenant"] if page.caller.tenant is None else ()
+        names = choices(connection, page.caller)["tenant"] if page.caller.tenant is None else None
     bill = [] if asked.only.tenant is None else _bill(page, view).records()
     return page.shown(
         "tenants.html",

@@ -15,9 +15,11 @@ from tests.support.serving import tokens
 
 from spanledger.budget.redis import RedisStore
 from spanledger.budget.store import Claim, Counter
-from spanledger.ledger import database
+from spanledger.ledger import CacheEvent, Entry, database
+from spanledger.ledger.writes import write
 from spanledger.service.web.looked import address
 from spanledger.service.web.page import EVERY
+from spanledger.usage import Usage
 
 #: One browser and one ledger for all of them.
 pytestmark = pytest.mark.xdist_group("dashboard")
@@ -41,6 +43,7 @@ def test_every_page_is_sound_in_light_and_dark_and_on_a_phone(site: str, tab: Wa
     assert faults(page, "color-contrast", "link-in-text-block") == []
     page.set_viewport_size({"width": 375, "height": 740})
     assert width(page) <= 375
+    assert page.evaluate("[...document.querySelectorAll('.scroll')].every((one) => one.scrollWidth <= one.clientWidth)")
     assert faults(page, "scrollable-region-focusable", "target-size") == []
     assert tab.complaints == []
     assert {urlsplit(url).netloc for url in tab.requests} == {urlsplit(site).netloc}
@@ -111,6 +114,18 @@ def test_somebody_signs_in_and_out(parts: dashboard.Made, tmp_path: Path, tab: W
         assert not any(made["boss"] in url for url in tab.requests)
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_an_axis_of_money_has_the_same_places_everywhere(site: str, tab: Watched) -> None:
+    tab.page.add_init_script(
+        "window.said = []; const draw = CanvasRenderingContext2D.prototype.fillText;"
+        "CanvasRenderingContext2D.prototype.fillText = function (...all) { said.push(all[0]); draw.apply(this, all); }"
+    )
+    for path, marks in ((PAGES["budget"], {"$0.00", "$0.50", "$1.00"}), ("/", {"$0.00", "$0.10", "$0.20", "$0.30"})):
+        tab.visit(site + path)
+        expect(tab.page.locator(".plot canvas")).to_be_visible()
+        tab.page.wait_for_function("said.length > 3")
+        assert {one for one in tab.page.evaluate("said") if one.startswith("$")} == marks
 
 
 def test_charts_are_drawn_from_the_tables_beside_them(site: str, tab: Watched) -> None:
@@ -219,3 +234,19 @@ def test_hostile_names_stay_text_in_the_browser(hostile: dashboard.Made, tab: Wa
             assert tab.page.locator("main img").count() == 0
     assert tab.complaints == []
     assert len(set(tab.requests)) > 6
+
+
+def test_names_of_any_length_stay_in_their_places(tmp_path: Path, tab: Watched) -> None:
+    parts, name = dashboard.made(tmp_path, calls=0), "x" * 512
+    at = int((dashboard.NOW - 60) * dashboard.NANO)
+    call = Entry(name, at, at + 1, name, "openai", usage=Usage(1, 1), tenant=name, stage=name, request_model=name)
+    write(parts.engine, [call, CacheEvent(name, at, name, hit=True)])
+    with dashboard.listening(dashboard.app(parts)) as site:
+        for path, asked in (("/", {}), ("/calls", {"tenant": name, "stage": name}), ("/tenants", {"tenant": name}),
+                            ("/call", {"id": name}), ("/cache", {})):  # fmt: skip
+            for across in (1280, 375):
+                tab.page.set_viewport_size({"width": across, "height": 740})
+                tab.visit(site + address(path, **asked))
+                assert width(tab.page) <= across, path
+                for chip in tab.page.locator(".chip").all():
+                    assert chip.locator("[aria-hidden]").bounding_box()["x"] < across - 12  # type: ignore[index]

@@ -153,8 +153,30 @@ def test_an_admin_raises_resets_and_resumes_and_each_is_audited(own: dashboard.M
     assert "service:local" in page
     assert send(client, "reset", reason="a mistake")[0] == 303
     assert store.figure(HALTED).limit is None
+    assert [one.action for one in store.audit()][-2:] == ["raise", "reset"]
+
+
+def test_a_halt_that_was_resumed_is_told_as_that(own: dashboard.Made) -> None:
+    client = asking(dashboard.app(own), follow_redirects=False)
     assert send(client, "resume", reason="try again")[0] == 303
-    assert [one.action for one in store.audit()][-3:] == ["raise", "reset", "reset"]
+    page = client.get("/budget", params=WHICH).text
+    assert '<td>resume</td><td class="n">-</td><td>try again</td>' in page
+    status, page = send(client, "resume", reason="and again")
+    assert (status, "It is not halted" in page) == (422, True)
+    assert [one.action for one in own.store.audit()][-1:] == ["reset"]
+
+
+@pytest.mark.parametrize(
+    ("to", "wrong"),
+    [("", "New limit: give the amount"), ("0.25", "New limit: it is $0.50 already"), ("0.5USD", "it is $0.50 already")],
+)
+def test_raising_lowers_nothing(own: dashboard.Made, to: str, wrong: str) -> None:
+    client = asking(dashboard.app(own), follow_redirects=False)
+    status, page = send(client, "raise", to=to, reason="a slip")
+    assert (status, wrong in page) == (422, True)
+    assert own.store.figure(HALTED).halted
+    assert send(client, "raise", to="$0.75", reason="as people write it")[0] == 303
+    assert own.store.figure(HALTED).limit == 750_000_000
 
 
 def test_a_form_that_cannot_be_done_says_why_and_keeps_what_was_typed(own: dashboard.Made) -> None:
@@ -163,7 +185,7 @@ def test_a_form_that_cannot_be_done_says_why_and_keeps_what_was_typed(own: dashb
     assert status == 422
     assert "Nothing was changed." in page
     assert 'value="many"' in page
-    assert "to:" in page
+    assert "New limit: 'many' is no amount" in page
     assert send(client, "resume", reason=" ")[0] == 422
     assert own.store.figure(HALTED).halted
 

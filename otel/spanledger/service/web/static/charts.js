@@ -28,12 +28,14 @@
     ];
   }
 
-  const money = (unit) => (value) => {
-    if (value === null || value === undefined) return "";
-    if (unit !== "USD") return value.toLocaleString("en-US");
-    const size = Math.abs(value);
-    const places = size >= 100 || size === 0 ? 0 : size >= 1 ? 2 : Math.min(9, 2 - Math.floor(Math.log10(size)));
-    return `${value < 0 ? "-" : ""}$${size.toLocaleString("en-US", { minimumFractionDigits: places, maximumFractionDigits: places })}`;
+  // The marks of an axis with as many places as its step needs: $0.00, $0.50, $1.00.
+  const marks = (unit) => (_, splits) => {
+    if (unit !== "USD") return splits.map((value) => value.toLocaleString("en-US"));
+    const step = splits.length > 1 ? splits[1] - splits[0] : 1;
+    let places = Number.isInteger(step) ? 0 : 2;
+    while (places < 9 && Math.abs(step * 10 ** places - Math.round(step * 10 ** places)) > 1e-6) places += 1;
+    const digits = { minimumFractionDigits: places, maximumFractionDigits: places };
+    return splits.map((value) => `${value < 0 ? "-" : ""}$${Math.abs(value).toLocaleString("en-US", digits)}`);
   };
 
   // In 24 hours; the date stands below where it changes.
@@ -48,7 +50,7 @@
     const shared = { stroke: resolved("muted"), font: "11px system-ui, sans-serif", ticks: { show: false } };
     return [
       { ...shared, grid: { show: false }, size: 44, values: stamps },
-      { ...shared, grid: line, size: 70, values: (_, splits) => splits.map(money(unit)) },
+      { ...shared, grid: line, size: 70, values: marks(unit) },
     ];
   }
 
