@@ -15,8 +15,9 @@ from tests.support.telemetry import Telemetry, telemetry
 import spanledger
 from spanledger import caching, scope
 from spanledger.config import Settings
-from spanledger.ledger import CacheEvent, Recorder, caches, database, schema
-from spanledger.ledger.filters import Filter, Window
+from spanledger.ledger import CacheEvent, Recorder, database, schema
+from spanledger.ledger.questions import caches
+from spanledger.ledger.questions.filters import Filter, Window
 from spanledger.pipeline.start import _Current
 from spanledger.scope import Scope, inside
 from spanledger.semconv import names

@@ -31,9 +31,10 @@ from tests.support.postgres import postgres as started
 
 import provider
 from spanledger.call import SCOPE_NAME
-from spanledger.ledger import database, queries, schema
-from spanledger.ledger.filters import Window
+from spanledger.ledger import database, schema
 from spanledger.ledger.migrate import migrate
+from spanledger.ledger.questions import queries
+from spanledger.ledger.questions.filters import Window
 from spanledger.semconv import names
 
 pytestmark = pytest.mark.xdist_group("stack")

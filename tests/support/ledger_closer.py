@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import event
 
-from spanledger.ledger import closing, database
+from spanledger.ledger import database
+from spanledger.ledger.sums import closing
 
 
 def main(url: str, now: str, last: str) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from spanledger.ledger import Entry
-from spanledger.ledger.filters import Filter, Window
-from spanledger.ledger.results import Totals
+from spanledger.ledger.questions.filters import Filter, Window
+from spanledger.ledger.questions.results import Totals
 
 NANO = 1_000_000_000
 

@@ -10,10 +10,11 @@ from sqlalchemy import Engine, select
 from tests.support import ledger_oracle as oracle
 from tests.support.ledger_oracle import NANO
 
-from spanledger.ledger import CacheEvent, Entry, database, exchange, hits, mark, schema
-from spanledger.ledger.bins import Bins, unpack
-from spanledger.ledger.cuts import GRAINS, MINUTE, cuts_of
-from spanledger.ledger.sketch import bin_of
+from spanledger.ledger import CacheEvent, Entry, database, exchange, schema
+from spanledger.ledger.sums import hits, mark
+from spanledger.ledger.sums.bins import Bins, unpack
+from spanledger.ledger.sums.cuts import GRAINS, MINUTE, cuts_of
+from spanledger.ledger.sums.sketch import bin_of
 
 #: Grain, cut, beginning, and what is told apart there.
 Place = tuple[int, int, int, tuple[str, ...]]

@@ -20,8 +20,9 @@ from bench.ledgers.week import BEGIN, DAY, ENVIRONMENTS, MODELS, OPERATIONS, SER
 from spanledger.budget.memory import MemoryStore
 from spanledger.cli.serve import rarely_collected
 from spanledger.config import Settings
-from spanledger.ledger import caches, database, listing, queries, runs
-from spanledger.ledger.filters import Filter, Window
+from spanledger.ledger import database
+from spanledger.ledger.questions import caches, listing, queries, runs
+from spanledger.ledger.questions.filters import Filter, Window
 from spanledger.ledger.schema import calls
 from spanledger.money import NANO
 from spanledger.service.app import create

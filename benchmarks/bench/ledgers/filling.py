@@ -14,9 +14,9 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, insert,
 
 from bench.ledgers.week import BEGIN, DAY, DAYS, cache_events, entries
 from spanledger.ledger import schema
-from spanledger.ledger.closing import close_all
 from spanledger.ledger.entry import Entry
 from spanledger.ledger.schema import cache_rollups, calls, latencies, rollups, runs
+from spanledger.ledger.sums.closing import close_all
 from spanledger.ledger.writes import BATCH, write
 from spanledger.money import NANO
 

@@ -75,7 +75,8 @@ def _write(connection: Connection, part: Part, out: IO[bytes], since: int, until
 
 def _import(given: argparse.Namespace) -> int:
     made = engine(existing=False)
-    from spanledger.ledger import closing, migrate  # noqa: PLC0415  as above
+    from spanledger.ledger import migrate  # noqa: PLC0415  as above
+    from spanledger.ledger.sums import closing  # noqa: PLC0415  as above
 
     folder = _folder(given)
     parts = list(_parts(given, folder, (given.format,) if given.format else _FORMATS))

@@ -70,7 +70,7 @@ def told() -> Iterator[None]:
     """What a database says becomes what the user is told."""
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  as above
 
-    from spanledger.ledger.packing import SumError  # noqa: PLC0415  as above
+    from spanledger.ledger.overflow import SumError  # noqa: PLC0415  as above
 
     try:
         yield

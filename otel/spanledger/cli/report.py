@@ -51,7 +51,7 @@ def do(given: argparse.Namespace) -> int:
     """Make the report, and print or write it."""
     made = engine()
     from spanledger.ledger.database import reading  # noqa: PLC0415  imports much
-    from spanledger.ledger.filters import Filter  # noqa: PLC0415  as above
+    from spanledger.ledger.questions.filters import Filter  # noqa: PLC0415  as above
     from spanledger.report import made as report_of  # noqa: PLC0415  as above
 
     only = Filter(**{field.name: getattr(given, field.name) for field in fields(Filter)})

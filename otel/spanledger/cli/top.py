@@ -23,7 +23,7 @@ from spanledger.live.shown import Line, Shown
 from spanledger.money import NANO
 
 if TYPE_CHECKING:
-    from spanledger.ledger.results import Totals
+    from spanledger.ledger.questions.results import Totals
     from spanledger.live.now import Now
     from spanledger.live.standing import Bar
 

@@ -6,34 +6,17 @@ A statement is spelled once for a table; its rows go to the driver as they are.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import JSON, Column, Connection, String, Subquery, Table, and_, cast, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
-
-from spanledger.ledger.packing import SumError
 
 #: Completes an insert: `on_conflict_do_nothing` and the like.
 Finish = Callable[[Any], Any]
 #: A row, in the order of the names of its columns.
 Values = tuple[Any, ...]
-#: What PostgreSQL says of a number that its type cannot hold; SQLite has only words for it.
-_OUT_OF_RANGE = "22003"
-
-
-@contextmanager
-def adding_up() -> Iterator[None]:
-    """Where a database says that a sum has more than 64 bits, SumError is raised."""
-    try:
-        yield
-    except DBAPIError as error:
-        if str(error.orig) == "integer overflow" or getattr(error.orig, "sqlstate", None) == _OUT_OF_RANGE:
-            raise SumError from error
-        raise
 
 
 def put(connection: Connection, table: Table, names: Sequence[str], rows: Sequence[Values], finish: Finish) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, bindparam, select, update
 
 from spanledger.ledger.exchange import usage_of_row
-from spanledger.ledger.listing import after
-from spanledger.ledger.rollup import Change, model_of
+from spanledger.ledger.questions.listing import after
 from spanledger.ledger.schema import calls
+from spanledger.ledger.sums.rollup import Change, model_of
 from spanledger.money import NANO
 from spanledger.pricing import Price, PriceBook
 

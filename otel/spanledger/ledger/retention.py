@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Column, Connection, Delete, Engine, Table, delete, func, select
 
-from spanledger.ledger import closing, hits, mark
-from spanledger.ledger.cuts import DAY, FOUR, HOUR, MINUTE, TEN, WEEK, cuts_of
 from spanledger.ledger.dialect import asked
 from spanledger.ledger.schema import cache_events, cache_rollups, calls, latencies, rollups, runs, scores
+from spanledger.ledger.sums import closing, hits, mark
+from spanledger.ledger.sums.cuts import DAY, FOUR, HOUR, MINUTE, TEN, WEEK, cuts_of
 from spanledger.money import NANO
 
 #: Rows that are forgotten at a time: a transaction with so many is over.

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator
 
 from sqlalchemy import Engine, insert, select, update
 
-from spanledger.ledger import closing
 from spanledger.ledger.retention import Keep, pruning
 from spanledger.ledger.schema import upkeep
+from spanledger.ledger.sums import closing
 from spanledger.money import NANO
 
 #: Seconds from the end of a turn to the next.

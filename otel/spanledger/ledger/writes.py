@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import JSON, Connection, Engine, case
 
-from spanledger.ledger import hits
 from spanledger.ledger.dialect import put, put_new
 from spanledger.ledger.entry import CacheEvent, Charge, Entry, Line, units_told
-from spanledger.ledger.rollup import Change
 from spanledger.ledger.schema import TOKENS, cache_events, calls, charges, runs
+from spanledger.ledger.sums import hits
+from spanledger.ledger.sums.rollup import Change
 from spanledger.money import NANO
 from spanledger.usage import Usage
 

@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 
 from spanledger.budget.listing import Row
 from spanledger.budget.model import Budget
-from spanledger.ledger import queries, runs
-from spanledger.ledger.filters import Window
-from spanledger.ledger.results import Totals
+from spanledger.ledger.questions import queries, runs
+from spanledger.ledger.questions.filters import Window
+from spanledger.ledger.questions.results import Totals
 from spanledger.live.shown import Line, Shown, Table
 from spanledger.live.standing import Bar, bar_of
 from spanledger.live.words import cost, number, percent, spent

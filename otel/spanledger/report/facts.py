@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
-from spanledger.ledger import queries
-from spanledger.ledger.filters import Filter, Window, column_of, during
-from spanledger.ledger.results import Totals
+from spanledger.ledger.questions import queries
+from spanledger.ledger.questions.filters import Filter, Window, column_of, during
+from spanledger.ledger.questions.results import Totals
 from spanledger.ledger.schema import calls
 from spanledger.money import NANO
 

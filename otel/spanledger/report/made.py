@@ -9,9 +9,9 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from spanledger.ledger import queries
-from spanledger.ledger.filters import ALL, Filter
-from spanledger.ledger.results import Totals
+from spanledger.ledger.questions import queries
+from spanledger.ledger.questions.filters import ALL, Filter
+from spanledger.ledger.questions.results import Totals
 from spanledger.report import facts
 from spanledger.report.model import Cell, Column, Period, Report, Table
 from spanledger.report.quality import reliability, scored

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from spanledger.ledger.filters import Window
+from spanledger.ledger.questions.filters import Window
 
 #: `usd` is nano-USD, `share` and `change` are fractions (0.25 is 25 %), `ms` is nanoseconds, `day` seconds since the
 #: epoch.

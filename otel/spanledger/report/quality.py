@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spanledger.ledger import caches, queries
+from spanledger.ledger.questions import caches, queries
 from spanledger.report import facts
 from spanledger.report.model import Cell, Column, Table
 from spanledger.report.reading import UNREAD, Reading

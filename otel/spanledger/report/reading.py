@@ -7,9 +7,9 @@ from functools import cached_property
 
 from sqlalchemy import Connection
 
-from spanledger.ledger import queries
-from spanledger.ledger.filters import Filter, Window
-from spanledger.ledger.results import Totals
+from spanledger.ledger.questions import queries
+from spanledger.ledger.questions.filters import Filter, Window
+from spanledger.ledger.questions.results import Totals
 from spanledger.report import facts
 from spanledger.report.model import Period
 

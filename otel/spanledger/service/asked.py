@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from spanledger.ledger.filters import Filter, Window
+from spanledger.ledger.questions.filters import Filter, Window
 from spanledger.service.access import CallerOf
 from spanledger.service.parts import Parts
 from spanledger.service.problems import Problem

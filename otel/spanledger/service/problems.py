@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from spanledger.budget.store import StoreError
 from spanledger.errors import ConfigError
-from spanledger.ledger.packing import SumError
+from spanledger.ledger.overflow import SumError
 
 MEDIA = "application/problem+json"
 log = logging.getLogger("spanledger.service")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from spanledger.ledger import results, runs, tenants
-from spanledger.ledger.rollup import model_of
+from spanledger.ledger.questions import results, runs, tenants
+from spanledger.ledger.sums.rollup import model_of
 from spanledger.service.answers.calls import Call, Run, Tenant
 from spanledger.service.figures import moment, ms, usd
 

@@ -14,9 +14,10 @@ import pytest
 from sqlalchemy import Engine, insert, text
 
 from spanledger.cli import main
-from spanledger.ledger import CacheEvent, Entry, caches, database, queries, schema
-from spanledger.ledger.filters import Window
+from spanledger.ledger import CacheEvent, Entry, database, schema
 from spanledger.ledger.migrate import migrate
+from spanledger.ledger.questions import caches, queries
+from spanledger.ledger.questions.filters import Window
 from spanledger.ledger.writes import write
 
 NANO = 1_000_000_000

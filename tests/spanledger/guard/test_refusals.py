@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from tests.support.guarding import BOOK, BOUND, RUN, asking, guard, refusal
+from tests.support.guarding import BOUND, RUN, asking, guard, refusal
 
 from spanledger.budget import inline
 from spanledger.budget.memory import MemoryStore
@@ -57,6 +57,6 @@ class Uncounting(MemoryStore):
 
 
 def test_a_refusal_that_cannot_be_counted_is_one_all_the_same(failures: Failures[tuple[str, str]]) -> None:
-    found = Guard(inline.parse("global=1USD"), Uncounting(), BOOK)
+    found = guard("global=1USD", Uncounting())
     assert refusal(found, asked=Asked("openai", "model-nobody-knows", RUN)).kind == "unpriced"
     assert set(failures) == {("store", "StoreError")}

@@ -13,9 +13,10 @@ from sqlalchemy import Engine, insert, select
 from tests.support.entries import BEGIN, DAYS, entries
 
 from spanledger.errors import ConfigError
-from spanledger.ledger import CacheEvent, caches, database, exchange, queries, runs, schema
-from spanledger.ledger.filters import ALL, Filter, Window
+from spanledger.ledger import CacheEvent, database, exchange, schema
 from spanledger.ledger.migrate import migrate
+from spanledger.ledger.questions import caches, queries, runs
+from spanledger.ledger.questions.filters import ALL, Filter, Window
 from spanledger.ledger.retention import Keep, prune
 from spanledger.ledger.writes import write
 

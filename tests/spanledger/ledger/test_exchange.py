@@ -11,8 +11,9 @@ from tests.support.entries import BEGIN, entries
 
 from spanledger.budget.memory import MemoryStore
 from spanledger.budget.store import Claim, Counter, Gap
-from spanledger.ledger import Charge, Entry, exchange, queries, reconciling, schema
-from spanledger.ledger.filters import Window
+from spanledger.ledger import Charge, Entry, exchange, reconciling, schema
+from spanledger.ledger.questions import queries
+from spanledger.ledger.questions.filters import Window
 from spanledger.ledger.repricing import reprice
 from spanledger.ledger.writes import write
 from spanledger.pricing import PriceBook, open_book

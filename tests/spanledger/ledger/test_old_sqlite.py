@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy import Engine, event
 from tests.support.entries import BEGIN, NANO
 
-from spanledger.ledger import Charge, Entry, database, runs, tenants
-from spanledger.ledger.closing import close_all
+from spanledger.ledger import Charge, Entry, database
 from spanledger.ledger.exchange import rows
-from spanledger.ledger.filters import Filter, Window
-from spanledger.ledger.listing import PAGE
 from spanledger.ledger.migrate import migrate
+from spanledger.ledger.questions import runs, tenants
+from spanledger.ledger.questions.filters import Filter, Window
+from spanledger.ledger.questions.listing import PAGE
+from spanledger.ledger.sums.closing import close_all
 from spanledger.ledger.writes import write
 
 WHOLE = Window(BEGIN // NANO - 86_400, BEGIN // NANO + 86_400)

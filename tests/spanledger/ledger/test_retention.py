@@ -9,13 +9,14 @@ from sqlalchemy import Engine, func, select
 from tests.support.entries import BEGIN, DAYS, entries
 from tests.support.ledger_oracle import totals
 
-from spanledger.ledger import Entry, database, queries, retention, schema
-from spanledger.ledger.closing import close_all
-from spanledger.ledger.cuts import DAY, FOUR, GRAINS, HOUR, MINUTE, TEN, WEEK
-from spanledger.ledger.filters import Window
+from spanledger.ledger import Entry, database, retention, schema
+from spanledger.ledger.questions import queries
+from spanledger.ledger.questions.filters import Window
+from spanledger.ledger.questions.results import Totals
 from spanledger.ledger.repricing import reprice
-from spanledger.ledger.results import Totals
 from spanledger.ledger.retention import Keep, prune, pruning
+from spanledger.ledger.sums.closing import close_all
+from spanledger.ledger.sums.cuts import DAY, FOUR, GRAINS, HOUR, MINUTE, TEN, WEEK
 from spanledger.ledger.writes import write
 from spanledger.pricing import open_book
 from spanledger.usage import Usage

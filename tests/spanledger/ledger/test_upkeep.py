@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import Engine, event, func, select
 from tests.support.ledgering import entry
 
-from spanledger.ledger import Entry, closing, database, retention, schema, upkeep
+from spanledger.ledger import Entry, database, retention, schema, upkeep
 from spanledger.ledger.retention import Keep
+from spanledger.ledger.sums import closing
 from spanledger.ledger.upkeep import EVERY, LOOK, claimed, put_off
 from spanledger.ledger.writes import write
 

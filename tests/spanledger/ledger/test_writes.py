@@ -12,10 +12,11 @@ from sqlalchemy import Engine, func, select, text
 from tests.support.entries import BEGIN, NANO, entries
 
 from spanledger.errors import ConfigError
-from spanledger.ledger import CacheEvent, Charge, Entry, database, queries, schema
-from spanledger.ledger.closing import close_all
-from spanledger.ledger.filters import Window
+from spanledger.ledger import CacheEvent, Charge, Entry, database, schema
 from spanledger.ledger.migrate import migrate, ready
+from spanledger.ledger.questions import queries
+from spanledger.ledger.questions.filters import Window
+from spanledger.ledger.sums.closing import close_all
 from spanledger.ledger.writes import write
 
 

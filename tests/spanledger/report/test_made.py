@@ -12,8 +12,8 @@ from tests.support import ledger_oracle as oracle
 from tests.support.entries import BEGIN, DAYS, entries
 
 from spanledger.ledger import Entry, database, schema
-from spanledger.ledger.filters import ALL, Filter
 from spanledger.ledger.migrate import migrate
+from spanledger.ledger.questions.filters import ALL, Filter
 from spanledger.ledger.writes import write
 from spanledger.report import KINDS, Period, Report, facts, made
 from spanledger.usage import Usage

@@ -18,7 +18,7 @@ from tests.support.entries import BEGIN, DAYS, NANO
 from tests.support.serving import asking, problem, serving
 
 from spanledger.ledger.exchange import load
-from spanledger.ledger.filters import Filter, Window
+from spanledger.ledger.questions.filters import Filter, Window
 
 SINCE = BEGIN // NANO
 WHOLE = {"since": datetime.fromtimestamp(SINCE, UTC).isoformat(), "until": "2026-10-01T00:00:00Z"}

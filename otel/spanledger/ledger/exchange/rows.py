@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from spanledger.ledger.dialect import asked
 from spanledger.ledger.entry import Charge, Entry, usage_of
-from spanledger.ledger.filters import ALL, Filter
-from spanledger.ledger.listing import after
+from spanledger.ledger.questions.filters import ALL, Filter
+from spanledger.ledger.questions.listing import after
 from spanledger.ledger.schema import TOKENS, calls, charges
 from spanledger.usage import Usage
 

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
-from spanledger.ledger import queries
-from spanledger.ledger.results import Hits, Totals
+from spanledger.ledger.questions import queries
+from spanledger.ledger.questions.results import Hits, Totals
 from spanledger.service.answers.metrics import (
     Costs,
     GroupCost,

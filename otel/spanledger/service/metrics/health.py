@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from spanledger.ledger.results import Totals
+from spanledger.ledger.questions.results import Totals
 from spanledger.service.answers.metrics import Components, GroupHealth, Health, State
 from spanledger.service.figures import percent
 from spanledger.service.rate import REDIS

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from spanledger.ledger.results import Percentiles, Totals
+from spanledger.ledger.questions.results import Percentiles, Totals
 from spanledger.service.answers.metrics import GroupSpeed, OperationSpeed, Performance, Speed
 from spanledger.service.figures import ms, percent
 from spanledger.service.metrics.reading import Reading

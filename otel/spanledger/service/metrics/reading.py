@@ -7,8 +7,8 @@ from functools import cached_property
 
 from sqlalchemy import Connection
 
-from spanledger.ledger import caches, queries
-from spanledger.ledger.results import Hits, Percentiles, Totals
+from spanledger.ledger.questions import caches, queries
+from spanledger.ledger.questions.results import Hits, Percentiles, Totals
 from spanledger.service.asked import Asked
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from spanledger.ledger import caches
-from spanledger.ledger.hits import KNOWN
-from spanledger.ledger.results import Hits, Totals
+from spanledger.ledger.questions import caches
+from spanledger.ledger.questions.results import Hits, Totals
+from spanledger.ledger.sums.hits import KNOWN
 from spanledger.service.answers.metrics import Cache, GroupCache, GroupSaid, Layer, ProviderCache, Quality, Score
 from spanledger.service.figures import percent
 from spanledger.service.metrics.reading import Reading

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
-from spanledger.ledger import queries
-from spanledger.ledger.results import Percentiles
+from spanledger.ledger.questions import queries
+from spanledger.ledger.questions.results import Percentiles
 from spanledger.service.access import CallerOf, needs
 from spanledger.service.answers.metrics import Answer
 from spanledger.service.asked import Asked, Question, understood

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Path
 
-from spanledger.ledger import listing, runs, singles, tenants
-from spanledger.ledger.filters import ALL
+from spanledger.ledger.questions import listing, runs, singles, tenants
+from spanledger.ledger.questions.filters import ALL
 from spanledger.service import shown
 from spanledger.service.access import CallerOf, needs
 from spanledger.service.answers.calls import Call, Calls, OneRun, Runs, Sums, Tenants, Trace

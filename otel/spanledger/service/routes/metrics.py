@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import APIRouter
 from sqlalchemy.exc import SQLAlchemyError
 
-from spanledger.ledger.packing import SumError
-from spanledger.ledger.results import Totals
+from spanledger.ledger.overflow import SumError
+from spanledger.ledger.questions.results import Totals
 from spanledger.service.access import needs
 from spanledger.service.answers.metrics import (
     CacheAnswer,

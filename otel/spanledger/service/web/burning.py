@@ -13,7 +13,7 @@ from itertools import accumulate
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from spanledger.budget.model import Budget, plain
-from spanledger.ledger.filters import ALL, Filter, Window
+from spanledger.ledger.questions.filters import ALL, Filter, Window
 from spanledger.ledger.schema import calls, charges
 from spanledger.money import NANO
 from spanledger.scope import UNATTRIBUTED

@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from sqlalchemy import Connection, select
 
-from spanledger.ledger import listing
 from spanledger.ledger.entry import Charge
-from spanledger.ledger.filters import ALL
+from spanledger.ledger.questions import listing
+from spanledger.ledger.questions.filters import ALL
 from spanledger.ledger.schema import charges
 from spanledger.service import shown
 from spanledger.service.access import needs

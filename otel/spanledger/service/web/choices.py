@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from spanledger.ledger.cuts import DAY, for_question
-from spanledger.ledger.filters import ALL
+from spanledger.ledger.questions.filters import ALL
 from spanledger.ledger.schema import dimensions
+from spanledger.ledger.sums.cuts import DAY, for_question
 from spanledger.service.asked import limited
 from spanledger.service.tokens import Caller
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict
 
-from spanledger.ledger.filters import Filter
+from spanledger.ledger.questions.filters import Filter
 from spanledger.service.access import needs
 from spanledger.service.asked import Text
 from spanledger.service.web.looked import KEPT, address

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Query, Request
 from pydantic import Field
 
-from spanledger.ledger.filters import Filter
+from spanledger.ledger.questions.filters import Filter
 from spanledger.service.access import CallerOf
 from spanledger.service.asked import LONGEST, Asked, understood
 from spanledger.service.figures import at

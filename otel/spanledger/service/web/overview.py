@@ -9,8 +9,8 @@ from itertools import islice
 from fastapi import APIRouter, Response
 
 from spanledger.budget.store import StoreError
-from spanledger.ledger import queries
-from spanledger.ledger.filters import Filter, Window
+from spanledger.ledger.questions import queries
+from spanledger.ledger.questions.filters import Filter, Window
 from spanledger.service.access import needs
 from spanledger.service.answers.metrics import Cost, Costs, OperationSpeed, Performance
 from spanledger.service.figures import at

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from spanledger.ledger import runs as ledger
-from spanledger.ledger.filters import ALL
+from spanledger.ledger.questions import runs as ledger
+from spanledger.ledger.questions.filters import ALL
 from spanledger.service import shown
 from spanledger.service.access import needs
 from spanledger.service.asked import limited

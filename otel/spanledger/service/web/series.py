@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, literal_column
 from sqlalchemy.types import BigInteger
 
-from spanledger.ledger import queries
-from spanledger.ledger.filters import Filter, Window
-from spanledger.ledger.results import Totals
+from spanledger.ledger.questions import queries
+from spanledger.ledger.questions.filters import Filter, Window
+from spanledger.ledger.questions.results import Totals
 from spanledger.ledger.schema import calls
 from spanledger.money import NANO
 

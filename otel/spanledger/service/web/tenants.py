@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from spanledger.ledger import tenants as ledger
+from spanledger.ledger.questions import tenants as ledger
 from spanledger.report.made import bill as billed
 from spanledger.report.model import Period, Table
 from spanledger.report.reading import Reading

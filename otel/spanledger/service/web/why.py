@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from spanledger.ledger.exchange import usage_of_row
-from spanledger.ledger.results import Call
+from spanledger.ledger.questions.results import Call
 from spanledger.money import NANO
 from spanledger.pricing import PriceBook
 from spanledger.pricing.bill import Bill, Line, itemised

@@ -16,7 +16,7 @@ from tests.support.entries import BEGIN, DAYS, NANO
 from tests.support.serving import asking, serving
 
 from spanledger.ledger import Entry
-from spanledger.ledger.filters import Filter, Window
+from spanledger.ledger.questions.filters import Filter, Window
 
 SINCE = BEGIN // NANO
 QUESTIONS = settings(max_examples=15, deadline=None)

@@ -16,10 +16,10 @@ from tests.support.entries import NANO
 from tests.support.serving import NOW, asking, serving
 
 from spanledger.ledger import Entry, database
-from spanledger.ledger.filters import Filter, Window
 from spanledger.ledger.migrate import migrate
-from spanledger.ledger.queries import GROUPS
-from spanledger.ledger.results import Totals
+from spanledger.ledger.questions.filters import Filter, Window
+from spanledger.ledger.questions.queries import GROUPS
+from spanledger.ledger.questions.results import Totals
 from spanledger.ledger.writes import write
 
 

@@ -12,8 +12,8 @@ from tests.support import ledger_oracle as oracle
 from tests.support.serving import NOW, asking, problem, serving
 
 from spanledger.ledger import database
-from spanledger.ledger.filters import Filter, Window
 from spanledger.ledger.migrate import migrate
+from spanledger.ledger.questions.filters import Filter, Window
 
 SECTIONS = ("performance", "costs", "quality", "cache", "health")
 

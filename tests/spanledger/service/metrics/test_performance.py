@@ -13,8 +13,8 @@ from tests.spanledger.service.metrics.conftest import QUESTIONS, check_speed, ge
 from tests.support import ledger_oracle as oracle
 from tests.support.serving import NOW
 
-from spanledger.ledger.filters import Filter, Window
-from spanledger.ledger.queries import GROUPS
+from spanledger.ledger.questions.filters import Filter, Window
+from spanledger.ledger.questions.queries import GROUPS
 
 
 @QUESTIONS

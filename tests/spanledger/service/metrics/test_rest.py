@@ -16,7 +16,7 @@ from tests.support.serving import NOW, asking, problem, serving
 
 from spanledger.ledger import database
 from spanledger.ledger.migrate import migrate
-from spanledger.ledger.queries import GROUPS
+from spanledger.ledger.questions.queries import GROUPS
 
 
 @QUESTIONS

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_
 
-from spanledger.ledger.cuts import DAY as _DAY
-from spanledger.ledger.cuts import MINUTE as _MINUTE
 from spanledger.ledger.schema import calls, dimensions
+from spanledger.ledger.sums.cuts import DAY as _DAY
+from spanledger.ledger.sums.cuts import MINUTE as _MINUTE
 from spanledger.money import NANO
 
 #: Of each of these columns, values of which it has to have one.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import product
 
-from spanledger.ledger.combinations import finest, ids
 from spanledger.ledger.schema import DIMENSIONS
+from spanledger.ledger.sums.combinations import finest, ids
 
 
 def values(**said: str) -> tuple[str, ...]:

@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from spanledger.ledger import combinations
-from spanledger.ledger.bins import Bins, merged
-from spanledger.ledger.cuts import COARSE, FINEST, GRAINS, KEPT
 from spanledger.ledger.dialect import found, put
-from spanledger.ledger.packing import unpacked
 from spanledger.ledger.schema import SUMS, latencies, rollups
+from spanledger.ledger.sums import combinations
+from spanledger.ledger.sums.bins import Bins, merged
+from spanledger.ledger.sums.cuts import COARSE, FINEST, GRAINS, KEPT
+from spanledger.ledger.sums.packing import unpacked
 
 #: Grain, cut, beginning and combination: the key of a sum.
 Place = tuple[int, int, int, int]

@@ -9,9 +9,9 @@ from itertools import compress
 
 from sqlalchemy import Connection
 
-from spanledger.ledger.cuts import COARSE, FINEST
 from spanledger.ledger.dialect import found, put
 from spanledger.ledger.schema import DIMENSIONS, dimensions
+from spanledger.ledger.sums.cuts import COARSE, FINEST
 
 #: Whether each of the cuts tells each of the columns apart, the finest at the end.
 _TOLD = [(cut, tuple(cut >> place & 1 for place in range(len(DIMENSIONS)))) for cut in (*COARSE, FINEST)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
-from spanledger.ledger.filters import ALL, Filter, Window, during
-from spanledger.ledger.results import Call, Page
+from spanledger.ledger.questions.filters import ALL, Filter, Window, during
+from spanledger.ledger.questions.results import Call, Page
 from spanledger.ledger.schema import calls
 
 #: Rows of a page at most.

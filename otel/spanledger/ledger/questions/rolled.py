@@ -14,12 +14,12 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from spanledger.ledger import mark
-from spanledger.ledger.bins import Tally
-from spanledger.ledger.dialect import adding_up
-from spanledger.ledger.filters import Wanted, Window
-from spanledger.ledger.packing import packed
-from spanledger.ledger.plans import LATENCIES, ROLLUPS, Group, Plan, Table, bound
+from spanledger.ledger.overflow import adding_up
+from spanledger.ledger.questions.filters import Wanted, Window
+from spanledger.ledger.questions.plans import LATENCIES, ROLLUPS, Group, Plan, Table, bound
+from spanledger.ledger.sums import mark
+from spanledger.ledger.sums.bins import Tally
+from spanledger.ledger.sums.packing import packed
 
 #: The values of a group's columns: a text where it is one column, a tuple where there are several, empty where none.
 Key = Any

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from spanledger.ledger.overflow import SumError
 from spanledger.ledger.schema import SUMS
 
 #: Bits from one number to the next. There is room between them for what 2**32 numbers come to: none runs into another.
@@ -12,13 +13,6 @@ _NUMBERS = struct.Struct("<" + "q4x" * len(SUMS))
 #: The highest bit of each number, which is its sign, and the room above it.
 _SIGNS = sum(1 << (_LANE * place + 63) for place in range(len(SUMS)))
 _ROOM = sum(((1 << _LANE) - (1 << 64)) << (_LANE * place) for place in range(len(SUMS)))
-
-
-class SumError(OverflowError):
-    """A sum has more than 64 bits. The message is a sentence that says what to do."""
-
-    def __init__(self) -> None:
-        super().__init__("What these calls come to has more than 64 bits; ask for less time or for fewer calls at once")
 
 
 def packed(numbers: tuple[int, ...]) -> int:

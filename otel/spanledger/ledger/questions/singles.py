@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal_column, select
 
-from spanledger.ledger.bins import Tally
-from spanledger.ledger.dialect import adding_up
-from spanledger.ledger.filters import ALL, Filter, Wanted, Window, column_of, during, having
-from spanledger.ledger.packing import packed, unpacked
-from spanledger.ledger.plans import Group
-from spanledger.ledger.results import Totals
-from spanledger.ledger.rolled import Key, Sums, Tallies
+from spanledger.ledger.overflow import adding_up
+from spanledger.ledger.questions.filters import ALL, Filter, Wanted, Window, column_of, during, having
+from spanledger.ledger.questions.plans import Group
+from spanledger.ledger.questions.results import Totals
+from spanledger.ledger.questions.rolled import Key, Sums, Tallies
 from spanledger.ledger.schema import SUMS, calls
-from spanledger.ledger.sketch import bin_of
+from spanledger.ledger.sums.bins import Tally
+from spanledger.ledger.sums.packing import packed, unpacked
+from spanledger.ledger.sums.sketch import bin_of
 from spanledger.money import NANO
 
 _ROW = calls.c

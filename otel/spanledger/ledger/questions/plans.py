@@ -14,10 +14,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from spanledger.ledger.cuts import FINEST, MINUTE, for_question
-from spanledger.ledger.filters import Wanted, Window
+from spanledger.ledger.questions.filters import Wanted, Window
 from spanledger.ledger.schema import MANY, SUMS
-from spanledger.ledger.spans import spans
+from spanledger.ledger.sums.cuts import FINEST, MINUTE, for_question
+from spanledger.ledger.sums.spans import spans
 
 #: Columns that are told apart together; where there are none, everything is one.
 Group = tuple[str, ...]

@@ -8,8 +8,9 @@ from sqlalchemy import Engine, event
 from tests.support import ledger_oracle as oracle
 from tests.support.entries import BEGIN, DAYS, NANO, entries
 
-from spanledger.ledger import database, queries
-from spanledger.ledger.filters import Filter, Window
+from spanledger.ledger import database
+from spanledger.ledger.questions import queries
+from spanledger.ledger.questions.filters import Filter, Window
 from spanledger.ledger.writes import write
 
 ANN = Filter(user="ann")

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, event
 from tests.support.entries import BEGIN, NANO
 
 from spanledger.ledger import Entry, database
-from spanledger.ledger.closing import close_all
-from spanledger.ledger.filters import Filter, Window
-from spanledger.ledger.listing import PAGE
 from spanledger.ledger.migrate import migrate
-from spanledger.ledger.tenants import page
+from spanledger.ledger.questions.filters import Filter, Window
+from spanledger.ledger.questions.listing import PAGE
+from spanledger.ledger.questions.tenants import page
+from spanledger.ledger.sums.closing import close_all
 from spanledger.ledger.writes import write
 
 WHOLE = Window(BEGIN // NANO - 86_400, BEGIN // NANO + 86_400)

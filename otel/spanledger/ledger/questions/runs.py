@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from spanledger.ledger.dialect import asked
-from spanledger.ledger.filters import ALL, Filter, Window
-from spanledger.ledger.listing import PAGE
-from spanledger.ledger.results import Call
+from spanledger.ledger.questions.filters import ALL, Filter, Window
+from spanledger.ledger.questions.listing import PAGE
+from spanledger.ledger.questions.results import Call
 from spanledger.ledger.schema import calls, runs
 from spanledger.money import NANO
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from spanledger.ledger import queries, rolled, singles
-from spanledger.ledger.filters import ALL, Filter, Window
-from spanledger.ledger.listing import PAGE
-from spanledger.ledger.packing import unpacked
-from spanledger.ledger.results import Totals
+from spanledger.ledger.questions import queries, rolled, singles
+from spanledger.ledger.questions.filters import ALL, Filter, Window
+from spanledger.ledger.questions.listing import PAGE
+from spanledger.ledger.questions.results import Totals
+from spanledger.ledger.sums.packing import unpacked
 
 #: A statement names each of them up to five times, and SQLite before 3.32 takes 999 values.
 _AT_ONCE = 150

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from spanledger.ledger.sketch import BINS
+from spanledger.ledger.sums.sketch import BINS
 
 #: How many calls fell into each bin.
 Bins = defaultdict[int, int]

@@ -7,9 +7,10 @@ from sqlalchemy import Engine, event
 from tests.support import ledger_oracle as oracle
 from tests.support.entries import BEGIN, DAYS, NANO, entries
 
-from spanledger.ledger import database, plans, queries
-from spanledger.ledger.closing import close_all
-from spanledger.ledger.filters import Filter, Window
+from spanledger.ledger import database
+from spanledger.ledger.questions import plans, queries
+from spanledger.ledger.questions.filters import Filter, Window
+from spanledger.ledger.sums.closing import close_all
 from spanledger.ledger.writes import write
 
 

@@ -7,8 +7,8 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanledger.ledger.bins import Bins, Tally, merged, unpack
-from spanledger.ledger.sketch import BINS
+from spanledger.ledger.sums.bins import Bins, Tally, merged, unpack
+from spanledger.ledger.sums.sketch import BINS
 
 #: Counts of bins: some here and there, or many side by side.
 COUNTS = st.integers(1, 2**17) | st.integers(1, 9)

@@ -12,12 +12,13 @@ from sqlalchemy import Connection
 from tests.support import ledger_databases
 from tests.support.entries import BEGIN, DAYS
 
-from spanledger.ledger import CacheEvent, caches, database
-from spanledger.ledger.closing import close_all
-from spanledger.ledger.filters import Filter, Window
-from spanledger.ledger.hits import KNOWN
+from spanledger.ledger import CacheEvent, database
 from spanledger.ledger.migrate import migrate
-from spanledger.ledger.results import Hits
+from spanledger.ledger.questions import caches
+from spanledger.ledger.questions.filters import Filter, Window
+from spanledger.ledger.questions.results import Hits
+from spanledger.ledger.sums.closing import close_all
+from spanledger.ledger.sums.hits import KNOWN
 from spanledger.ledger.writes import write
 
 NANO = 1_000_000_000

@@ -13,11 +13,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, and_, func, select
 
-from spanledger.ledger import hits, levels, mark
-from spanledger.ledger.bins import Bins, unpack
-from spanledger.ledger.cuts import FINEST, MINUTE, TEN
-from spanledger.ledger.levels import At
-from spanledger.ledger.packing import packed
 from spanledger.ledger.schema import (
     DIMENSIONS,
     SUMS,
@@ -25,6 +20,11 @@ from spanledger.ledger.schema import (
     latencies,
     rollups,
 )
+from spanledger.ledger.sums import hits, levels, mark
+from spanledger.ledger.sums.bins import Bins, unpack
+from spanledger.ledger.sums.cuts import FINEST, MINUTE, TEN
+from spanledger.ledger.sums.levels import At
+from spanledger.ledger.sums.packing import packed
 
 #: Seconds after which minutes are taken to be over: most calls that began in them have ended.
 PATIENCE = 120

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanledger.ledger.cuts import DAY, FOUR, GRAINS, HOUR, MINUTE, TEN
-from spanledger.ledger.filters import Window
-from spanledger.ledger.spans import spans
+from spanledger.ledger.questions.filters import Window
+from spanledger.ledger.sums.cuts import DAY, FOUR, GRAINS, HOUR, MINUTE, TEN
+from spanledger.ledger.sums.spans import spans
 
 TIMES = st.integers(0, 3 * 10**6)
 

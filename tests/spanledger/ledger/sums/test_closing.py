@@ -20,13 +20,15 @@ from tests.support.entries import BEGIN, DAYS, entries
 from tests.support.ledger_sums import expected, kept
 from tests.support.waiting import until
 
-from spanledger.ledger import CacheEvent, Entry, closing, database, mark, queries, schema
-from spanledger.ledger.cuts import TEN
+from spanledger.ledger import CacheEvent, Entry, database, schema
 from spanledger.ledger.entry import Line
-from spanledger.ledger.filters import Window
 from spanledger.ledger.migrate import migrate
+from spanledger.ledger.questions import queries
+from spanledger.ledger.questions.filters import Window
+from spanledger.ledger.questions.results import Totals
 from spanledger.ledger.repricing import reprice
-from spanledger.ledger.results import Totals
+from spanledger.ledger.sums import closing, mark
+from spanledger.ledger.sums.cuts import TEN
 from spanledger.ledger.writes import insert_entries, write
 from spanledger.pricing import open_book
 
@@ -100,7 +102,7 @@ def test_whoever_writes_closes_reprices_and_asks_at_once_finds_the_sums_of_the_r
 def test_what_a_process_had_closed_that_was_killed_is_closed_by_the_next(url: str, engine: Engine, last: str) -> None:
     write(engine, lines(1))
     command = [sys.executable, "-m", "tests.support.ledger_closer", url, str(UNTIL), last]
-    assert subprocess.run(command, cwd=Path(__file__).parents[3], check=False).returncode == -SIGKILL
+    assert subprocess.run(command, cwd=Path(__file__).parents[4], check=False).returncode == -SIGKILL
     with database.reading(engine) as connection:
         assert mark.seen(connection) == 0
     assert kept(engine) == expected(engine)

@@ -20,13 +20,13 @@ from sqlalchemy import (
     text,
 )
 
-from spanledger.ledger import mark
-from spanledger.ledger.cuts import DAY, MINUTE, WEEK
-from spanledger.ledger.filters import ALL, Filter, Window, column_of, day_named
-from spanledger.ledger.hits import FINEST, KNOWN, cut_of
-from spanledger.ledger.results import Hits
+from spanledger.ledger.questions.filters import ALL, Filter, Window, column_of, day_named
+from spanledger.ledger.questions.results import Hits
 from spanledger.ledger.schema import calls, runs, scores
-from spanledger.ledger.spans import spans
+from spanledger.ledger.sums import mark
+from spanledger.ledger.sums.cuts import DAY, MINUTE, WEEK
+from spanledger.ledger.sums.hits import FINEST, KNOWN, cut_of
+from spanledger.ledger.sums.spans import spans
 from spanledger.money import NANO
 
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from spanledger.ledger.cuts import GRAINS, MINUTE, WEEK
+from spanledger.ledger.sums.cuts import GRAINS, MINUTE, WEEK
 
 
 class Span(NamedTuple):

@@ -13,13 +13,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from spanledger.ledger import combinations, levels, mark
-from spanledger.ledger.bins import Bins
-from spanledger.ledger.cuts import FINEST, MINUTE
-from spanledger.ledger.levels import At
-from spanledger.ledger.packing import packed
 from spanledger.ledger.schema import DIMENSIONS
-from spanledger.ledger.sketch import bin_of
+from spanledger.ledger.sums import combinations, levels, mark
+from spanledger.ledger.sums.bins import Bins
+from spanledger.ledger.sums.cuts import FINEST, MINUTE
+from spanledger.ledger.sums.levels import At
+from spanledger.ledger.sums.packing import packed
+from spanledger.ledger.sums.sketch import bin_of
 from spanledger.money import NANO
 
 Row = Mapping[str, Any]

@@ -12,13 +12,14 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from spanledger.ledger import cuts, rolled, singles
-from spanledger.ledger.filters import ALL, Filter, Wanted, Window, day_named
-from spanledger.ledger.packing import unpacked
-from spanledger.ledger.plans import Group
-from spanledger.ledger.results import Operation, Percentiles, Projection, Totals
+from spanledger.ledger.questions import rolled, singles
+from spanledger.ledger.questions.filters import ALL, Filter, Wanted, Window, day_named
+from spanledger.ledger.questions.plans import Group
+from spanledger.ledger.questions.results import Operation, Percentiles, Projection, Totals
 from spanledger.ledger.schema import DIMENSIONS
-from spanledger.ledger.sketch import quantiles
+from spanledger.ledger.sums import cuts
+from spanledger.ledger.sums.packing import unpacked
+from spanledger.ledger.sums.sketch import quantiles
 
 _T = TypeVar("_T")
 #: Reads of each window for groups what each of them has by key.

@@ -13,13 +13,15 @@ from sqlalchemy import Connection, Engine
 from tests.support.entries import BEGIN, NANO
 from tests.support.serving import NOW, asking, problem, serving
 
-from spanledger.ledger import Entry, database, queries, singles
-from spanledger.ledger.closing import close_all
-from spanledger.ledger.cuts import WEEK
-from spanledger.ledger.filters import Filter, Window
+from spanledger.ledger import Entry, database
 from spanledger.ledger.migrate import migrate
-from spanledger.ledger.packing import SumError, packed, unpacked
+from spanledger.ledger.overflow import SumError
+from spanledger.ledger.questions import queries, singles
+from spanledger.ledger.questions.filters import Filter, Window
 from spanledger.ledger.schema import SUMS
+from spanledger.ledger.sums.closing import close_all
+from spanledger.ledger.sums.cuts import WEEK
+from spanledger.ledger.sums.packing import packed, unpacked
 from spanledger.ledger.writes import write
 
 NUMBERS = st.tuples(*[st.integers(-(2**63), 2**63 - 1)] * len(SUMS))

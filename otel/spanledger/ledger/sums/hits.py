@@ -11,11 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from spanledger.ledger import mark
-from spanledger.ledger.cuts import GRAINS, MINUTE
 from spanledger.ledger.dialect import put
 from spanledger.ledger.entry import CacheEvent
 from spanledger.ledger.schema import cache_rollups
+from spanledger.ledger.sums import mark
+from spanledger.ledger.sums.cuts import GRAINS, MINUTE
 from spanledger.money import NANO
 
 #: What an event of a cache says of its call.

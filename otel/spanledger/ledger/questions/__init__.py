@@ -1,0 +1,1 @@
+"""What the ledger can be asked, and its answers. Nothing here writes."""
