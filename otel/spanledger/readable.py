@@ -13,6 +13,20 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min {rest:02} s"
 
 
+#: What joins letters of Persian and parts of an emoji, or keeps them apart.
+_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+
+
 def plain(name: str) -> str:
-    """A name without what moves the cursor of a terminal, or cannot be seen."""
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in name)
+    """A name without what moves the cursor of a terminal, or cannot be seen. Joiners stay where they join something."""
+    if name.isprintable():
+        return name
+    beside = zip(f"-{name}", name, f"{name[1:]}-", strict=False)
+    return "".join(
+        one if one.isprintable() or _joins(before, one, after) else "\N{REPLACEMENT CHARACTER}"
+        for before, one, after in beside
+    )
+
+
+def _joins(before: str, one: str, after: str) -> bool:
+    return one in _JOINERS and not (before.isascii() or after.isascii())
