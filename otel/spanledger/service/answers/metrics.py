@@ -47,12 +47,16 @@ class GroupSpeed(Speed):
     key: str
 
 
+_LEFT_OUT = "How many groups a list leaves out, those that cost least, by its name; lists that have all are not here."
+
+
 class Performance(BaseModel):
     """How fast, and how often it failed."""
 
     all_operations: Speed
     top_operations: list[OperationSpeed] = Field(description="Those that cost most.")
     groups: list[GroupSpeed] | None = None
+    left_out: dict[str, int] = Field(description=_LEFT_OUT)
 
 
 class PerformanceAnswer(Answer):
@@ -136,6 +140,7 @@ class Costs(BaseModel):
     by_stage: list[StageCost]
     by_tenant: list[TenantCost]
     groups: list[GroupCost] | None = None
+    left_out: dict[str, int] = Field(description=_LEFT_OUT)
     cache_hit_rate_percent: float | None = Field(description="Of the app's own caches, all layers together.")
     daily_cost_usd: float = Field(description="Today so far, UTC.")
     daily_cost_nano_usd: int

@@ -20,7 +20,7 @@ from spanledger.service.answers.metrics import (
 )
 from spanledger.service.asked import Asked
 from spanledger.service.figures import percent, usd
-from spanledger.service.metrics.performance import dearest
+from spanledger.service.metrics.performance import dearest, left_out
 from spanledger.service.metrics.reading import Reading
 
 #: What the section tells costs by: the groups that its reading has.
@@ -48,6 +48,7 @@ def costs(reading: Reading) -> Costs:
         by_stage=[StageCost(stage=key, **cost(one)) for key, one in dearest(by["stage"])],
         by_tenant=[TenantCost(tenant=key, **cost(one)) for key, one in dearest(by["tenant"])],
         groups=None if group is None else [GroupCost(key=key, **cost(one)) for key, one in dearest(group)],
+        left_out=left_out({**{f"by_{name}": found for name, found in by.items()}, "groups": group or {}}),
         cache_hit_rate_percent=_hit_rate(reading.hits),
         source=_source(sums),
         **_ahead(reading.connection, reading.asked),

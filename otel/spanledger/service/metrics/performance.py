@@ -25,6 +25,7 @@ def performance(reading: Reading) -> Performance:
             for name, sums in dearest(reading.by("operation"), TOP)
         ],
         groups=None if group is None else _groups(reading, group),
+        left_out=left_out({} if group is None else {"groups": reading.by(group)}),
     )
 
 
@@ -45,6 +46,11 @@ def speed(sums: Totals, took: Percentiles) -> dict[str, Any]:
 def dearest(groups: Mapping[str, Totals], limit: int = LISTED) -> list[tuple[str, Totals]]:
     """The groups that cost most; of those that cost the same, the first by name."""
     return sorted(groups.items(), key=lambda one: (-one[1].cost, one[0]))[:limit]
+
+
+def left_out(lists: Mapping[str, Mapping[str, Totals]]) -> dict[str, int]:
+    """How many groups the lists of the dearest leave out, by the name of the list, where they leave out any."""
+    return {name: len(groups) - LISTED for name, groups in lists.items() if len(groups) > LISTED}
 
 
 def _groups(reading: Reading, group: str) -> list[GroupSpeed]:

@@ -102,6 +102,20 @@ def test_on_the_first_day_the_month_is_told_by_today(tmp_path: Any) -> None:
     assert costs["projected_monthly_cost_nano_usd"] == costs["projected_daily_cost_nano_usd"] * 30
 
 
+def test_lists_that_end_say_how_many_groups_they_leave_out(tmp_path: Any) -> None:
+    engine = database.engine(f"sqlite://{tmp_path}/calls.sqlite")
+    migrate(engine)
+    at = int(NOW - 60) * NANO
+    one = Entry("", at, at, "chat", "openai", cost=NANO, price_status="priced")
+    write(engine, [one._replace(id=f"{n}", tenant=f"t{n}", request_model=f"m{n % 100}") for n in range(130)])
+    there = asking(serving(engine))
+    costs = get(there, "/api/metrics/costs", group_by="tenant")["costs"]
+    assert (len(costs["by_model"]), len(costs["by_tenant"]), len(costs["groups"])) == (100, 100, 100)
+    assert costs["left_out"] == {"by_tenant": 30, "groups": 30}
+    assert get(there, "/api/metrics/performance", group_by="tenant")["performance"]["left_out"] == {"groups": 30}
+    assert get(there, "/api/metrics/performance", group_by="model")["performance"]["left_out"] == {}
+
+
 def test_no_two_figures_of_money_differ_between_their_forms(there: TestClient) -> None:
     shown = get(there, "/api/metrics/costs", time_window_minutes=5760)["costs"]
     money = {name.removesuffix("_nano_usd") for name in shown if name.endswith("_nano_usd")}
