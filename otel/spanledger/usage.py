@@ -251,12 +251,10 @@ def from_attributes(attributes: Mapping[str, Any]) -> Usage | None:
     counts, odd = _told(_COUNT_OF, attributes)
     if max(counts.values(), default=0) > PLAUSIBLE:
         return None
-    return Usage(
-        **counts,
-        estimated=attributes.get(names.SPANLEDGER_USAGE_ESTIMATED) is True,
-        suspect=attributes.get(names.SPANLEDGER_USAGE_SUSPECT) is True or odd or unread,
-        units=units,
-    ).flagged()
+    said: dict[str, Any] = {**counts, "estimated": attributes.get(names.SPANLEDGER_USAGE_ESTIMATED) is True}
+    usage = Usage(**said, units=units).flagged()
+    suspect = odd or unread or attributes.get(names.SPANLEDGER_USAGE_SUSPECT) is True
+    return replace(usage, suspect=True) if suspect and not usage.suspect else usage
 
 
 #: Fields by the names that they have on spans.

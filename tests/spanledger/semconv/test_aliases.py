@@ -74,10 +74,16 @@ def test_no_name_of_ours_is_an_alias_of_another() -> None:
     assert aliases.ALL.keys().isdisjoint(aliases.ALL.values())
 
 
-@pytest.mark.parametrize("tokens", [10**12, "many"])
-def test_usage_beyond_belief_is_none_or_nothing(tokens: object) -> None:
-    found = from_attributes({names.GEN_AI_USAGE_INPUT_TOKENS: tokens})
-    assert found is None or found == Usage()
+@pytest.mark.parametrize(("tokens", "understood"), [(10**12, None), ("many", Usage(suspect=True))])
+def test_usage_beyond_belief_is_none_and_what_cannot_be_read_is_suspect(
+    tokens: object, understood: Usage | None
+) -> None:
+    assert from_attributes({names.GEN_AI_USAGE_INPUT_TOKENS: tokens}) == understood
+
+
+def test_a_count_below_nothing_is_nothing_beside_one_that_cannot_be_read() -> None:
+    said = {names.GEN_AI_USAGE_INPUT_TOKENS: "many", names.GEN_AI_USAGE_OUTPUT_TOKENS: -1}
+    assert from_attributes(said) == Usage(suspect=True)
 
 
 CLAUDE = {
