@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spanledger.budget import opening as stores
-from spanledger.budget.store import Counter, StoreError
+from spanledger.budget.store import StoreError, reach
 from spanledger.cli.finding import Finding
 from spanledger.cli.opening import told
 from spanledger.config import Settings
@@ -41,7 +41,7 @@ def _store(url: str, *, budgeted: bool) -> Finding:
     if not store.shared:
         return Finding("store", "note", "in the memory of each process; no other sees what it spent")
     try:
-        store.figure(Counter("", "", ""))
+        reach(store)
     finally:
         store.close()
     name = _server(url) if file is None else str(file)

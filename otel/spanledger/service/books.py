@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from spanledger.budget.described import described
 from spanledger.budget.listing import Row, fullest, page, row, rows
 from spanledger.budget.model import Budget, plain
-from spanledger.budget.store import Counter, Entry, Store
+from spanledger.budget.store import Counter, Entry, Store, reach
 from spanledger.service.tokens import Caller
 
 
@@ -36,8 +36,8 @@ class Books:
     configured: tuple[Budget, ...] = ()
 
     def reach(self) -> None:
-        """Ask the store for the least that it cannot tell without looking. Raises StoreError."""
-        self.store.figure(Counter("", "", ""))
+        """Ask the store. Raises StoreError."""
+        reach(self.store)
 
     def budgets(self) -> tuple[Budget, ...]:
         """What is budgeted. Raises StoreError."""

@@ -1,7 +1,7 @@
 """Questions to the ledger: pure functions over a connection.
 
 Sums and percentiles come out of the rollups. Only questions about single users read rows, by an index on the user.
-Whatever adds up to more than 64 bits raises `packing.SumError`.
+Whatever adds up to more than 64 bits raises `overflow.SumError`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, text
 
@@ -23,15 +23,23 @@ from spanledger.ledger.sums.packing import packed
 
 #: The values of a group's columns: a text where it is one column, a tuple where there are several, empty where none.
 Key = Any
+_T = TypeVar("_T")
 Sums = dict[Group, defaultdict[Key, int]]
 Tallies = dict[Group, defaultdict[Key, Tally]]
 #: The number of a window, groups and keys that something counts under, whether it is added or taken away, and what.
 _Row = tuple[int, list[tuple[Group, Key]], int, tuple[Any, ...]]
 
 
+def nothing(
+    windows: Sequence[Window], groups: Collection[Group], zero: Callable[[], _T]
+) -> list[dict[Group, defaultdict[Key, _T]]]:
+    """What every group of every window begins with: each key has `zero`."""
+    return [{group: defaultdict(zero) for group in groups} for _ in windows]
+
+
 def sums(connection: Connection, windows: Sequence[Window], wanted: Wanted, groups: Collection[Group]) -> list[Sums]:
     """Of each window the sums of each group by key, `packed`."""
-    found: list[Sums] = [{group: defaultdict(int) for group in groups} for _ in windows]
+    found = nothing(windows, groups, int)
     for window, keys, sign, values in _rows(connection, ROLLUPS[connection.dialect.name], windows, wanted, groups):
         one = sign * packed(values)
         for group, key in keys:
@@ -43,7 +51,7 @@ def tallies(
     connection: Connection, windows: Sequence[Window], wanted: Wanted, groups: Collection[Group]
 ) -> list[Tallies]:
     """Of each window the latencies of each group by key."""
-    found: list[Tallies] = [{group: defaultdict(Tally) for group in groups} for _ in windows]
+    found = nothing(windows, groups, Tally)
     for window, keys, sign, (bins,) in _rows(connection, LATENCIES, windows, wanted, groups):
         for group, key in keys:
             found[window][group][key].add(bins, sign)

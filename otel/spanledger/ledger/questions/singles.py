@@ -13,7 +13,7 @@ from spanledger.ledger.overflow import adding_up
 from spanledger.ledger.questions.filters import ALL, Filter, Wanted, Window, column_of, during, having
 from spanledger.ledger.questions.plans import Group
 from spanledger.ledger.questions.results import Totals
-from spanledger.ledger.questions.rolled import Key, Sums, Tallies
+from spanledger.ledger.questions.rolled import Key, Sums, Tallies, nothing
 from spanledger.ledger.schema import SUMS, calls
 from spanledger.ledger.sums.bins import Tally
 from spanledger.ledger.sums.packing import packed, unpacked
@@ -29,7 +29,7 @@ _LEFT = and_(_CALL, _ROW.status != "refused")
 
 def sums(connection: Connection, windows: Sequence[Window], wanted: Wanted, groups: Collection[Group]) -> list[Sums]:
     """Of each window the sums of each group by key, as `rolled.sums`."""
-    found: list[Sums] = [{group: defaultdict(int) for group in groups} for _ in windows]
+    found = nothing(windows, groups, int)
     parts = _Parts.of(windows)
     for group in groups:
         told = [parts.number, *_keys(group)]
@@ -47,7 +47,7 @@ def tallies(
     connection: Connection, windows: Sequence[Window], wanted: Wanted, groups: Collection[Group]
 ) -> list[Tallies]:
     """Of each window the latencies of each group by key, as `rolled.tallies`."""
-    found: list[Tallies] = [{group: defaultdict(Tally) for group in groups} for _ in windows]
+    found = nothing(windows, groups, Tally)
     parts = _Parts.of(windows)
     for group in groups:
         took = select(parts.number, _ROW.ended - _ROW.started, *_keys(group))

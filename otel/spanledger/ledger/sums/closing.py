@@ -1,4 +1,4 @@
-"""Minutes that are over are added up to tens of minutes, hours, days and weeks, in all cuts: they are closed.
+"""Minutes that are over are added up to longer spans of time, ten minutes to a week, in all cuts: they are closed.
 
 Until then their sums are read one by one, so it does not matter for an answer when that is done, nor whether. A row
 that comes later is added to all of these sums at once. Doing it for each row would cost several times what the row

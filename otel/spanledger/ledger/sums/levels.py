@@ -1,4 +1,4 @@
-"""Sums of minutes added up to those of tens of minutes, hours, days and weeks, in each cut; and how sums are written.
+"""Sums of minutes added up to those of longer spans of time, in each cut; and how sums are written.
 
 Sums are written in a fixed order, so that writers never wait for each other in a circle.
 """
