@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from tests.support.budget_machine import Clock
+from tests.support.clock import Clock
 
 from spanledger.budget.lease import LeasedStore, Terms
 from spanledger.budget.store import Claim, Counter, Lender

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.support.budget_machine import Clock
+from tests.support.clock import Clock
 
 from spanledger.budget.lease import LeasedStore, Terms
 from spanledger.budget.sqlite import SqliteStore

@@ -83,16 +83,10 @@ class Asked:
         return (self.window.until - self.window.since) // 60
 
 
-def asked(question: Annotated[Question, Query()], caller: CallerOf, service: Parts) -> Asked:
-    """The dependency of routes that ask about calls. Raises Problem."""
-    return understood(question, caller, service.clock())
-
-
 def _grouped(question: Annotated[Grouped, Query()], caller: CallerOf, service: Parts) -> Asked:
     return replace(understood(question, caller, service.clock()), group=question.group_by)
 
 
-AskedOf = Annotated[Asked, Depends(asked)]
 GroupedOf = Annotated[Asked, Depends(_grouped)]
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.budget_machine import Clock, Factory
+from tests.support.budget_machine import Factory
+from tests.support.clock import Clock
 from tests.support.leasing import Host
 from tests.support.redis_server import RedisServer
 from tests.support.redis_spending import Start

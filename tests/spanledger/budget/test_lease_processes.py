@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-from tests.support.budget_machine import Clock
+from tests.support.clock import Clock
 from tests.support.leasing import RUN, Host
 
 from spanledger.budget.sqlite import SqliteStore

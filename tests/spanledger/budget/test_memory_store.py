@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.budget_machine import Clock
+from tests.support.clock import Clock
 
 from spanledger.budget import rows
 from spanledger.budget.memory import MemoryStore

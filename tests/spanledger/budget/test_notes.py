@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from tests.support.budget_machine import Clock
+from tests.support.clock import Clock
 
 from spanledger.budget.notes import MemoryNotes
 from spanledger.budget.sqlite import SqliteStore

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis.crc import key_slot
-from tests.support.budget_machine import Clock
+from tests.support.clock import Clock
 from tests.support.redis_server import HOST, RedisServer
 from tests.support.waiting import until
 

@@ -6,7 +6,7 @@ import socket
 import time
 
 import pytest
-from tests.support.budget_machine import Clock
+from tests.support.clock import Clock
 from tests.support.redis_server import HOST, RedisServer
 from tests.support.redis_spending import CLAIMS, RUN, Start, refused, spend
 

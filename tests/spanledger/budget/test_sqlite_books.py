@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.support.budget_machine import Clock
+from tests.support.clock import Clock
 
 from spanledger.budget.sqlite import SqliteStore
 from spanledger.budget.store import Claim, Counter, Figures, Gap, StoreError

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from tests.support.budget_machine import Clock
+from tests.support.clock import Clock
 
 from spanledger.budget.sqlite import SqliteStore, database
 from spanledger.budget.store import Claim, Counter, Figures, Settled, StoreError

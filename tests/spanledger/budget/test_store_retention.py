@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from tests.support.budget_machine import Clock
+from tests.support.clock import Clock
 
 from spanledger.budget.redis import RedisStore
 from spanledger.budget.retention import DAY

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from tests.support.budget_machine import Clock
+from tests.support.clock import Clock
 
 from spanledger.budget.store import Claim, Counter, Denied, Figures, Settled, Store
 
