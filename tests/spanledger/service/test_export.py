@@ -16,6 +16,7 @@ from sqlalchemy.pool import QueuePool
 from tests.support.dashboard import listening
 from tests.support.entries import BEGIN, NANO, entries
 from tests.support.serving import serving
+from tests.support.waiting import until
 
 from spanledger.ledger import Entry, database
 from spanledger.ledger.exchange import load
@@ -60,13 +61,15 @@ def rest(reader: socket.socket) -> list[str]:
 
 
 def test_readers_who_stop_reading_keep_nobody_from_the_ledger_and_lose_nothing(ledger: Engine) -> None:
-    assert isinstance(ledger.pool, QueuePool)
-    more = ledger.pool.size() + 10 + 2  # than there can be connections
+    pool = ledger.pool
+    assert isinstance(pool, QueuePool)
+    more = pool.size() + 10 + 2  # than there can be connections
     with listening(serving(ledger), send_buffer=BUFFER) as site, ExitStack() as stack:
         readers = [stack.enter_context(slow(site)) for _ in range(more)]
-        assert ledger.pool.checkedout() == 0
+        assert until(lambda: pool.checkedout() == 0), "what is sent before a reader's buffers are full is read first"
         for path in ("/api/calls", "/api/tenants", "/api/metrics/dashboard", "/readyz", "/"):
             assert httpx2.get(site + path, timeout=20).status_code == 200, path
+        assert until(lambda: pool.checkedout() == 0), "nobody has read on"
         assert rest(readers[0]) == rest(readers[-1]) == [one.id for one in THERE]
 
 
